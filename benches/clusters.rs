@@ -180,7 +180,7 @@ fn connections(number: u32, desired: &DesiredService) -> Vec<Connection> {
             client: (client, port).into(),
             service: address,
             destination: (id.address, id.port).into(),
-            state: state.to_owned(),
+            state: state.into(),
             expires: Seconds(expires),
             engine: None,
             engine_data: None,

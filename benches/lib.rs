@@ -10,9 +10,8 @@
 //! cargo test -p lvs-benches                               # checks that the codec does not allocate
 //! ```
 //!
-//! `ipvs_speed` has no library of Go beside it. Debian has no package of `cloudflare/ipvs`, and its
-//! `vishvananda/netlink` does not speak the family of IPVS; `moby/ipvs` is only a part of another package,
-//! `golang-github-docker-docker-dev`, and would need a toolchain of Go in the guest.
+//! Of the libraries of Go only `moby/ipvs` is measured beside it, as Debian has no package of `cloudflare/ipvs`, and its
+//! `vishvananda/netlink` does not speak the family of IPVS.
 
 #![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 

@@ -12,7 +12,7 @@ use crate::table::Size;
 use crate::work::{self, FILE, Measured, RULES, STATE};
 
 /// How many times each is measured; the fastest counts, for it was interrupted least.
-const TURNS: usize = 3;
+pub(crate) const TURNS: usize = 3;
 /// How many times its target a ratio is before the program fails: what a noisy host explains, and no more.
 const CLEARLY: f64 = 1.5;
 
@@ -122,7 +122,12 @@ impl Row {
     }
 }
 
-fn compare(what: &str, one: Measured, (beside, other): (&str, Measured), most: f64) -> bool {
+pub(crate) fn compare(
+    what: &str,
+    one: Measured,
+    (beside, other): (&str, Measured),
+    most: f64,
+) -> bool {
     let ratio = one.time.as_secs_f64() / other.time.as_secs_f64();
     let verdict = match ratio {
         ratio if ratio <= most => "ok",
@@ -146,7 +151,7 @@ fn both(first: &str, second: &str) -> Result<(Measured, Measured)> {
 }
 
 /// Does work in a process of its own, in this thread's network namespace.
-fn measure(work: &str) -> Result<Measured> {
+pub(crate) fn measure(work: &str) -> Result<Measured> {
     let output = Command::new(env::current_exe()?)
         .args(["work", work])
         .stderr(std::process::Stdio::inherit())
@@ -160,7 +165,7 @@ fn measure(work: &str) -> Result<Measured> {
 
 /// Runs `work` in a new network namespace with a link whose other end is silent: no destination was ever deleted
 /// there, and no one answers for an address.
-fn in_fresh_namespace<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+pub(crate) fn in_fresh_namespace<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let name = |text: &str| text.parse::<IfName>();
     only_namespace()?.run(|host| {
         let net = host.net();

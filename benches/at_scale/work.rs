@@ -33,6 +33,7 @@ pub(crate) fn run(work: &str) -> Result<()> {
     let begin = Instant::now();
     let changes = match work {
         "restore" => restore()?,
+        "flush" => flush()?,
         "snapshot" => Ipvs::open()?.snapshot()?.len(),
         "overview" => Host::open()?.overview()?.len(),
         "apply" => apply()?.steps().count(),
@@ -58,6 +59,14 @@ pub(crate) fn parse(text: &str) -> Option<Measured> {
 fn restore() -> Result<usize> {
     let rules = Rules::parse(&fs::read_to_string(RULES)?)?;
     Ok(Ipvs::open()?.restore(&rules)?.len())
+}
+
+/// Empties the table as `lvsctl flush` does.
+fn flush() -> Result<usize> {
+    let mut host = Host::open()?;
+    let listing = host.proc().listing()?;
+    host.ipvs()?.flush_listed(&listing)?;
+    Ok(listing.services.len())
 }
 
 fn apply() -> Result<Plan> {

@@ -8,14 +8,15 @@ use lvs_lab::tool;
 
 use crate::Result;
 use crate::calls::Counted;
-use crate::tables::Size;
+use crate::report::quantile;
+use crate::turn::TURNS;
 
 /// A file of the guest's own memory.
 const RULES: &str = "/run/rules";
 
-/// Returns `ipvsadm -R` that reads the rules of a table.
-pub(crate) fn restoring(size: Size) -> Result<Counted> {
-    fs::write(RULES, size.rules())?;
+/// Returns `ipvsadm -R` that reads rules.
+pub(crate) fn restoring(rules: &str) -> Result<Counted> {
+    fs::write(RULES, rules)?;
     ipvsadm("-R", File::open(RULES)?.into())
 }
 
@@ -27,6 +28,12 @@ pub(crate) fn saving() -> Result<Counted> {
 /// Returns `ipvsadm -R` that reads no rules: the cost of its start.
 pub(crate) fn starting() -> Result<Counted> {
     ipvsadm("-R", Stdio::null())
+}
+
+/// Measures the cost of a start, the lower quartile.
+pub(crate) fn start() -> Result<Duration> {
+    let times: Result<Vec<_>> = (0..TURNS).map(|_| time(starting()?)).collect();
+    Ok(quantile(&times?, 4))
 }
 
 fn ipvsadm(option: &str, input: Stdio) -> Result<Counted> {

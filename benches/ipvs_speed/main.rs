@@ -1,4 +1,4 @@
-//! The cost of IPVS through lvs-core, through Debian's ipvsadm, and its lower bound.
+//! The cost of IPVS through lvs-core, through Debian's ipvsadm and Docker's library of Go, and its lower bound.
 //!
 //! ```text
 //! cargo bench -p lvs-benches --bench ipvs_speed              # the whole table, some minutes
@@ -15,20 +15,25 @@
 //! - *floor* sends bytes that were encoded before, and discards the answers: a client can only be cheaper by requesting
 //!   less.
 //! - *ipvsadm* is timed as a program, less the time of a start without work.
+//! - *moby/ipvs* is timed by itself, in a program of Go ([`peer`]), as lvs-core: around the calls, with its handle
+//!   open and the values made. A request of it is a send of its own.
 //! - *system calls* are those that strace counts, less those of the same program without work;
 //!   *talk* are those among them that send or receive (or, for /proc, read).
 
 mod calls;
+mod change;
 mod debian;
 mod floor;
 #[path = "../guests.rs"]
 mod guests;
 #[path = "../namespace.rs"]
 mod namespace;
+mod peer;
 mod report;
 mod rows;
 mod steps;
 mod tables;
+mod turn;
 
 use std::error;
 use std::process::{self, ExitCode};
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         // The guest's kernel starts this as process 1, without arguments; its second run has them.
         _ if process::id() == 1 => lvs_lab::example(|| rows::run("")),
         ref wanted => {
+            peer::make();
             report::print_heading();
             exit_code(run_all(rows::names(), wanted))
         }

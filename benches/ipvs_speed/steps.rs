@@ -5,16 +5,18 @@ use lvs_core::proc::Proc;
 
 use crate::Result;
 use crate::floor::Floor;
-use crate::tables::{MANY, ONE, Size};
+use crate::tables::{MANY, ONE};
 
 /// Runs the step of this name, or with `prepare` only its preparation.
 pub(crate) fn run(step: &str, part: &str) -> Result<()> {
     let really = part == "do";
     match step {
-        "add-one" => add(ONE, really),
-        "add-many" => add(MANY, really),
-        "floor-add-one" => floor_add(ONE, really),
-        "floor-add-many" => floor_add(MANY, really),
+        "add-one" => change(&ONE.commands(), really),
+        "add-many" => change(&MANY.commands(), really),
+        "delete" => change(&MANY.deletions(), really),
+        "floor-add-one" => floor_change(&ONE.commands(), really),
+        "floor-add-many" => floor_change(&MANY.commands(), really),
+        "floor-delete" => floor_change(&MANY.deletions(), really),
         "snapshot" => snapshot(really),
         "floor-dump" => floor_dump(really),
         "counters" => counters(really),
@@ -22,11 +24,10 @@ pub(crate) fn run(step: &str, part: &str) -> Result<()> {
     }
 }
 
-fn add(size: Size, really: bool) -> Result<()> {
-    let commands = size.commands();
+fn change(commands: &[Command], really: bool) -> Result<()> {
     let mut ipvs = Ipvs::open()?;
     if really {
-        batch(&mut ipvs, &commands)?;
+        batch(&mut ipvs, commands)?;
     }
     Ok(())
 }
@@ -39,9 +40,9 @@ pub(crate) fn batch(ipvs: &mut Ipvs, commands: &[Command]) -> Result<()> {
     Ok(())
 }
 
-fn floor_add(size: Size, really: bool) -> Result<()> {
+fn floor_change(commands: &[Command], really: bool) -> Result<()> {
     let mut floor = Floor::open()?;
-    let packets = floor.packets(&size.commands());
+    let packets = floor.packets(commands);
     match really {
         true => floor.send(&packets),
         false => Ok(()),

@@ -50,6 +50,11 @@ impl Size {
         commands
     }
 
+    /// Returns the commands that delete the services one by one.
+    pub(crate) fn deletions(self) -> Vec<Command> {
+        self.ids().map(Command::DeleteService).collect()
+    }
+
     /// Returns the rules that add the table with `ipvsadm -R`.
     pub(crate) fn rules(self) -> String {
         let mut text = String::new();
@@ -64,5 +69,14 @@ impl Size {
             }
         }
         text
+    }
+    /// Returns the rules that delete the services one by one with `ipvsadm -R`.
+    pub(crate) fn rules_of_deletion(self) -> String {
+        self.ids()
+            .filter_map(|id| match id {
+                ServiceId::Socket { address, .. } => Some(format!("-D -t {address}\n")),
+                _ => None,
+            })
+            .collect()
     }
 }

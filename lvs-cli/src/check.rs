@@ -1,6 +1,7 @@
 //! `lvsctl check`
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use lvs_core::Cluster;
@@ -12,15 +13,16 @@ use crate::arguments::CheckArguments;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json, warning};
+use crate::report_kind::ReportKind;
 use crate::subject::Subject;
 
 /// So many errors of a file are named beside a plan.
 const NAMED: usize = 5;
 
-/// The JSON of a check.
+/// Is the JSON of a check.
 #[derive(Serialize)]
-struct Json<'a> {
-    schema: &'static str,
+struct CheckReport<'a> {
+    schema: ReportKind,
     examined: &'static str,
     node: Option<&'a NodeName>,
     findings: &'a [Finding],
@@ -99,21 +101,20 @@ fn explain(code: &str) -> Result<Exit, Problem> {
 }
 
 fn save(path: &Path, facts: Option<&Facts>) -> Result<(), Problem> {
-    let failed = |error: &dyn ToString| {
-        Problem::failed(format!("{}: {}", path.display(), error.to_string()))
-    };
     let facts = facts.ok_or_else(|| {
         Problem::usage("--save-facts: this host is no node of the file")
             .with_hint("add --node NAME")
     })?;
-    let text = serde_json::to_string_pretty(facts).map_err(|error| failed(&error))?;
-    fs::write(path, text + "\n").map_err(|error| failed(&error))
+    serde_json::to_string_pretty(facts)
+        .map_err(io::Error::from)
+        .and_then(|text| fs::write(path, text + "\n"))
+        .map_err(|error| Problem::failed(format!("{}: {error}", path.display())))
 }
 
 fn show(subject: &Subject, report: &Report, json: bool) -> Result<(), Problem> {
     if json {
-        return print_json(&Json {
-            schema: "lvsctl.check/1",
+        return print_json(&CheckReport {
+            schema: ReportKind::Check,
             examined: subject.word(),
             node: subject.node(),
             findings: report.findings(),
@@ -121,11 +122,13 @@ fn show(subject: &Subject, report: &Report, json: bool) -> Result<(), Problem> {
             sound: report.sound().collect(),
         });
     }
-    let areas = report.areas().iter().map(AreaReport::to_string);
-    let findings = report.findings().iter().map(Finding::to_string);
-    let lines = areas.filter(|line| !line.is_empty()).chain(findings);
-    print(&format!(
-        "{subject}\n{}",
-        lines.map(|line| line + "\n").collect::<String>()
-    ))
+    let lines: String = report
+        .areas()
+        .iter()
+        .map(AreaReport::to_string)
+        .filter(|line| !line.is_empty())
+        .chain(report.findings().iter().map(Finding::to_string))
+        .map(|line| line + "\n")
+        .collect();
+    print(&format!("{subject}\n{lines}"))
 }

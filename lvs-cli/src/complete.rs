@@ -84,14 +84,15 @@ fn typed(word: &str) -> Cow<'_, str> {
 fn serving() -> BTreeSet<String> {
     let listing = Proc::new().listing().unwrap_or_default();
     let records = StateDir::default().records().unwrap_or_default();
-    let addresses = listing.destinations().map(|(_, server)| server.id.address);
-    addresses
+    listing
+        .destinations()
+        .map(|(_, server)| server.id.address)
         .flat_map(|address| {
-            let names = records
+            records
                 .iter()
-                .filter_map(move |record| record.server(address));
-            let names = names.map(ToString::to_string);
-            names.chain([address.to_string()])
+                .filter_map(move |record| record.server(address))
+                .map(ToString::to_string)
+                .chain([address.to_string()])
         })
         .collect()
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use lvs_core::Host;
 use lvs_core::cluster::{DrainOutcome, DrainTarget, Draining, Plan, Remaining};
 use lvs_core::health::BelowMinimum;
+use lvs_core::ipvs::Weight;
 use lvs_core::run::{DestinationReport, ServiceReport};
 
 use crate::arguments::{DrainArguments, UndrainArguments};
@@ -42,7 +43,8 @@ fn drain(
     Ok(())
 }
 
-/// Warns of the services that the drain leaves below their minimum, by the controller that then acts.
+/// Warns of the services that the drain leaves below their minimum, by the controller that then acts, and without one of
+/// those that it leaves without any weight.
 fn warn_below_minimum(arguments: &DrainArguments, host: &mut Host) {
     let target = &arguments.target;
     let status = match arguments.state.directory().status(None, host) {
@@ -56,7 +58,7 @@ fn warn_below_minimum(arguments: &DrainArguments, host: &mut Host) {
     let services = status.clusters.iter().flat_map(|cluster| &cluster.services);
     let warnings: Vec<String> = services
         .filter(|service| service.destinations.iter().any(|end| means(target, end)))
-        .filter_map(below_minimum)
+        .filter_map(|service| below_minimum(service).or_else(|| without_weight(service)))
         .collect();
     warnings.iter().for_each(|text| warning(text));
     if !warnings.is_empty() {
@@ -90,13 +92,23 @@ fn below_minimum(service: &ServiceReport) -> Option<String> {
     ))
 }
 
+fn without_weight(service: &ServiceReport) -> Option<String> {
+    let mut weights = service.destinations.iter().filter_map(|end| end.weight);
+    weights.all(|weight| weight == Weight::DRAIN).then(|| {
+        format!(
+            "{}: every destination has weight 0: all new connections are refused",
+            service.service
+        )
+    })
+}
+
 /// Waits until no connection is in use, and returns what the table still has.
 fn wait(
     arguments: &DrainArguments,
     stop: &AtomicBool,
     host: &Host,
 ) -> Result<Vec<Remaining>, Problem> {
-    let outcome = arguments.state.directory().wait(
+    let outcome = arguments.state.directory().wait_until_drained(
         &arguments.target,
         host.proc(),
         arguments.timeout,

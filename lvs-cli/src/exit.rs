@@ -120,31 +120,33 @@ impl Problem {
 
     /// Returns what is wrong, and the hints, in lines.
     pub(crate) fn text(&self) -> String {
-        let own = (self.message.clone(), &self.hint);
-        let mistakes = self.mistakes.iter();
-        let mut lines: Vec<_> = mistakes
-            .map(|mistake| (mistake.to_string(), &mistake.hint))
-            .collect();
-        if lines.is_empty() {
-            lines.push(own);
-        }
-        let lines = lines.into_iter().map(|(message, hint)| match hint {
-            Some(hint) => format!("{message} ({hint})"),
-            None => message,
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        self.messages()
+            .into_iter()
+            .map(|(message, hint)| match hint {
+                Some(hint) => format!("{message} ({hint})"),
+                None => message,
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Prints what is wrong.
     pub(crate) fn print(&self) {
-        let own = [(self.message.clone(), &self.hint)];
-        let mistakes = self.mistakes.iter();
-        let mistakes = mistakes.map(|mistake| (mistake.to_string(), &mistake.hint));
-        let own = own.into_iter().filter(|_| self.mistakes.is_empty());
-        for (message, hint) in own.chain(mistakes) {
+        for (message, hint) in self.messages() {
             output::error(&message);
-            hint.iter().for_each(|hint| output::hint(hint));
+            hint.into_iter().for_each(output::hint);
         }
+    }
+
+    /// Returns the mistakes of the cluster file, or else what is wrong, each with its hint.
+    fn messages(&self) -> Vec<(String, Option<&str>)> {
+        if self.mistakes.is_empty() {
+            return vec![(self.message.clone(), self.hint.as_deref())];
+        }
+        self.mistakes
+            .iter()
+            .map(|mistake| (mistake.to_string(), mistake.hint.as_deref()))
+            .collect()
     }
 
     /// Returns it for a verb that has changed something all the same.

@@ -1,10 +1,9 @@
 //! From FILE and --node to the desired state of this node.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 
-use lvs_core::cluster::{DesiredState, Document, Role, host_name};
+use lvs_core::cluster::{DesiredState, Document, DocumentError, Role, host_name};
 use lvs_core::{Cluster, Host};
 
 use crate::arguments::{StateArguments, Target};
@@ -114,7 +113,8 @@ pub(crate) fn claimed_name(file: &str) -> Option<String> {
 
 /// Reads and checks a cluster file.
 pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
-    parsed(file, &cluster_text(file)?, &mut |_| ())
+    Cluster::from_toml_with(&cluster_text(file)?, &targets)
+        .map_err(|mistakes| mistaken(file, mistakes))
 }
 
 /// Reads a cluster file.
@@ -122,26 +122,20 @@ pub(crate) fn cluster_text(file: &str) -> Result<String, Problem> {
     text(file, "a cluster file", Document::MAX_LENGTH)
 }
 
-/// Checks the text of a cluster file, and tells the files of targets that it names.
-pub(crate) fn parsed(
-    file: &str,
-    text: &str,
-    named: &mut dyn FnMut(&str),
-) -> Result<Cluster, Problem> {
-    let named = RefCell::new(named);
-    let targets = |path: &str| {
-        (named.borrow_mut())(path);
-        let targets = self::text(path, "a file of targets", Document::MAX_LENGTH);
-        targets.map_err(|problem| problem.message)
-    };
-    Cluster::from_toml_with(text, &targets).map_err(|mistakes| {
-        let mistakes = mistakes.iter();
-        Problem::mistaken(
-            mistakes
-                .map(|mistake| Mistake::new(name(file), mistake))
-                .collect(),
-        )
-    })
+/// Reads a file of targets, or says why it cannot be read.
+pub(crate) fn targets(path: &str) -> Result<String, String> {
+    let targets = text(path, "a file of targets", Document::MAX_LENGTH);
+    targets.map_err(|problem| problem.message)
+}
+
+/// Returns the problem of a cluster file with mistakes.
+pub(crate) fn mistaken(file: &str, mistakes: impl IntoIterator<Item = DocumentError>) -> Problem {
+    let mistakes = mistakes.into_iter();
+    Problem::mistaken(
+        mistakes
+            .map(|mistake| Mistake::new(name(file), &mistake))
+            .collect(),
+    )
 }
 
 /// Returns the text of a file or of standard input, of which no more is read than `longest` and a byte.

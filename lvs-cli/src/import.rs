@@ -1,7 +1,7 @@
 //! `lvsctl import`
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{note, print, print_json};
+use crate::report_kind::ReportKind;
 
 /// A configuration is read up to here; those of a hundred thousand lines are shorter.
 const LONGEST: usize = 16 << 20;
@@ -73,9 +74,10 @@ enum Format {
     Kernel,
 }
 
+/// Is the JSON of an import.
 #[derive(Serialize)]
-struct Report<'a> {
-    schema: &'static str,
+struct ImportReport<'a> {
+    schema: ReportKind,
     source: &'a str,
     file: Option<&'a str>,
     notes: &'a [String],
@@ -122,8 +124,8 @@ fn report(
     if !arguments.json {
         return print(&report.to_string());
     }
-    print_json(&Report {
-        schema: "lvsctl.import/1",
+    print_json(&ImportReport {
+        schema: ReportKind::Import,
         source: &arguments.source,
         file: import.map(|import| import.file.as_str()),
         notes: import.map_or(&[], |import| &import.notes),
@@ -140,9 +142,11 @@ fn note_unsure(report: &import::Report) {
 }
 
 fn note_where(report: &import::Report, is_told: impl Fn(&Directive) -> bool) {
-    let directives = report.directives().iter();
-    let told = directives.filter(|directive| is_told(directive));
-    told.for_each(|directive| note(&directive.to_string()));
+    report
+        .directives()
+        .iter()
+        .filter(|directive| is_told(directive))
+        .for_each(|directive| note(&directive.to_string()));
     note(&report.counts().to_string());
 }
 
@@ -255,9 +259,8 @@ fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
     for path in paths {
         let path = path.trim_end_matches('/');
         if Path::new(path).is_file() {
-            let mut text = String::new();
-            let file = fs::File::open(path)?;
-            file.take(LONGEST as u64).read_to_string(&mut text)?;
+            let text = file::text(path, "a configuration", LONGEST);
+            let text = text.map_err(|problem| io::Error::other(problem.message))?;
             files.push((path.to_owned(), text));
         }
     }

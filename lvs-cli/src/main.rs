@@ -2,6 +2,7 @@
 
 mod apply;
 mod arguments;
+mod change;
 mod check;
 mod complete;
 mod confirm;
@@ -18,6 +19,7 @@ mod order;
 mod output;
 mod plan;
 mod remove;
+mod report_kind;
 mod restore;
 mod run;
 mod save;
@@ -31,9 +33,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Verb};
-use clap::Parser;
 use exit::{Exit, Mistake, Problem};
 use lvs_core::cluster::Document;
+use report_kind::ReportKind;
 use serde::Serialize;
 
 fn main() -> ExitCode {
@@ -42,16 +44,16 @@ fn main() -> ExitCode {
         let _ = output::print(&complete::names(&words));
         return ExitCode::SUCCESS;
     }
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),
     };
-    let schema = arguments.verb.schema();
+    let report = arguments.verb.report();
     match run(arguments.verb) {
         Ok(exit) => exit.into(),
         Err(problem) => {
             problem.print();
-            if let Some(schema) = schema.filter(|_| !problem.mistakes.is_empty()) {
+            if let Some(schema) = report.filter(|_| !problem.mistakes.is_empty()) {
                 let mistakes = &problem.mistakes;
                 // If standard output is closed, the messages have said it.
                 let _ = output::print_json(&MistakesReport { schema, mistakes });
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
 /// Is the JSON of a verb that did not begin because its cluster file has mistakes.
 #[derive(Serialize)]
 struct MistakesReport<'a> {
-    schema: &'static str,
+    schema: ReportKind,
     mistakes: &'a [Mistake],
 }
 

@@ -8,11 +8,12 @@ use crate::check::warn_of_errors;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
+use crate::report_kind::ReportKind;
 
 /// Is the JSON of an order.
 #[derive(Serialize)]
 struct OrderReport<'a> {
-    schema: &'static str,
+    schema: ReportKind,
     cluster: &'a str,
     stages: Vec<StepReport<'a>>,
 }
@@ -38,7 +39,7 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
     match arguments.format() {
         OrderFormat::Text => print(&text(&stages, command)),
         OrderFormat::Json => print_json(&OrderReport {
-            schema: "lvsctl.order/1",
+            schema: ReportKind::Order,
             cluster: cluster.name().as_str(),
             stages: stages.iter().map(report).collect(),
         }),

@@ -11,11 +11,12 @@ use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::identity::other_node;
 use crate::output::{print, print_json};
+use crate::report_kind::ReportKind;
 
 /// Is the JSON of a plan.
 #[derive(Serialize)]
 struct PlanReport<'a> {
-    schema: &'static str,
+    schema: ReportKind,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -32,7 +33,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
     let mut plan = state.plan(&node, &mut host, PlanOptions { take_over })?;
     let other = other_node(&cluster, &node, &target.state, &mut host)?;
     plan.notes.extend(other.map(|other| other.to_string()));
-    show(&plan, arguments.format, arguments.detail)?;
+    show(&plan, arguments.format(), arguments.detail)?;
     refused(&plan)?;
     warn_of_errors(&cluster);
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
@@ -44,7 +45,7 @@ fn between(arguments: &PlanArguments, old: &str, node: &str) -> Result<Exit, Pro
         Problem::usage(format!("--node {node}: no such node in either file"))
             .with_hint(format!("the nodes are {}", file::names(&new)))
     })?;
-    show(&plan, arguments.format, arguments.detail)?;
+    show(&plan, arguments.format(), arguments.detail)?;
     refused(&plan)?;
     warn_of_errors(&new);
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
@@ -55,7 +56,7 @@ pub(crate) fn show(plan: &Plan, format: PlanFormat, detail: Detail) -> Result<()
         PlanFormat::Text => print(&detail.text(plan)),
         PlanFormat::Shell => print(&plan.to_shell()),
         PlanFormat::Json => print_json(&PlanReport {
-            schema: "lvsctl.plan/1",
+            schema: ReportKind::Plan,
             plan,
         }),
     }

@@ -6,10 +6,11 @@ use std::path::Path;
 use lvs_core::cluster::{ClusterName, DesiredState, StateDir};
 use lvs_core::{Cluster, Host};
 
-use crate::apply::{change, dry_run};
 use crate::arguments::RemoveArguments;
+use crate::change::{change, dry_run};
 use crate::exit::{Exit, Problem};
 use crate::output::note;
+use crate::report_kind::ReportKind;
 use crate::{file, signals};
 
 pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     }
     let mut session = state.lock_unless("remove", signals::stop_flag()?)?;
     change(
-        "lvsctl.remove/1",
+        ReportKind::Remove,
         arguments.json,
         arguments.detail,
         |events| session.remove(&node, &mut host, events),
@@ -129,9 +130,11 @@ impl RemoveArguments {
                 node.name
             )),
             _ if is_known => Problem::failed(format!(
-                "{name}: no such file, and the record of what was applied here is lost"
+                "{name}: no such file, and no record says what of it was applied here"
             ))
-            .with_hint("name the cluster file: what belongs to nothing else is removed by it"),
+            .with_hint(
+                "if anything was, name the cluster file: what belongs to nothing else is removed by it",
+            ),
             _ => Problem::failed(format!(
                 "{name}: no such file, and no cluster of this name was applied here"
             ))
@@ -153,13 +156,15 @@ impl RemoveArguments {
 /// Returns the hint for a name of which there is neither a file nor a cluster.
 fn applied_here(state: &StateDir) -> String {
     let records = state.records().unwrap_or_default();
-    let applied = records.iter().filter(|record| record.is_applied());
-    let names: BTreeSet<_> = applied.map(|record| record.cluster().as_str()).collect();
-    let names: Vec<_> = names.into_iter().collect();
-    match names.as_slice() {
+    let names: BTreeSet<_> = records
+        .iter()
+        .filter(|record| record.is_applied())
+        .map(|record| record.cluster().as_str())
+        .collect();
+    match Vec::from_iter(names).as_slice() {
         [] => "name the cluster file; no cluster has a record here".to_owned(),
         [name] => format!("name the cluster file, or the cluster that was applied here: {name}"),
-        _ => format!(
+        names => format!(
             "name the cluster file, or one of the clusters that were applied here: {}",
             names.join(", ")
         ),

@@ -1,5 +1,6 @@
 //! `lvsctl run`
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::run::{RunEvent, Runner, RunnerHandle};
+use lvs_core::run::{RunEvent, Runner, RunnerHandle, TargetFiles};
 use lvs_core::{Cluster, Host};
 
 use crate::arguments::RunArguments;
@@ -26,7 +27,7 @@ const GONE: u32 = 2;
 pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     let target = &arguments.target;
     let mut watch = Watch::of(&target.file);
-    let cluster = watch.read()?;
+    let (cluster, _) = watch.read()?;
     let node = target.find(&cluster)?;
     let identity = &arguments.identity;
     identity.check(&cluster, &node, &target.state, &mut Host::open()?)?;
@@ -52,6 +53,7 @@ struct Watch {
     file: String,
     /// Standard input, which cannot be read again.
     standard_input: Option<String>,
+    targets: TargetFiles,
     /// As they were when they were read last, or first looked at since.
     seen: BTreeMap<String, Option<Stamp>>,
     /// How often in a row the file was not there.
@@ -66,19 +68,26 @@ impl Watch {
         Self {
             file: file.to_owned(),
             standard_input: None,
+            targets: TargetFiles::default(),
             seen: BTreeMap::new(),
             absent: 0,
         }
     }
 
-    fn read(&mut self) -> Result<Cluster, Problem> {
+    /// Returns the cluster, and what is wrong with files of targets, whose earlier targets stay.
+    fn read(&mut self) -> Result<(Cluster, Option<Problem>), Problem> {
         // What changes while it is read is read again.
-        let mut seen = BTreeMap::from([(self.file.clone(), stamp(&self.file))]);
+        let seen = RefCell::new(BTreeMap::from([(self.file.clone(), stamp(&self.file))]));
         let cluster = self.text().and_then(|text| {
-            file::parsed(&self.file, &text, &mut |path| {
-                seen.insert(path.to_owned(), stamp(path));
-            })
+            let read = |path: &str| {
+                seen.borrow_mut().insert(path.to_owned(), stamp(path));
+                file::targets(path)
+            };
+            self.targets
+                .read(&text, &read)
+                .map_err(|mistakes| file::mistaken(&self.file, mistakes))
         });
+        let mut seen = seen.into_inner();
         if cluster.is_err() {
             // Of a file with a mistake it is not known which it names.
             self.seen.keys().for_each(|path| {
@@ -86,7 +95,9 @@ impl Watch {
             });
         }
         self.seen = seen;
-        cluster
+        let (cluster, refused) = cluster?;
+        let refused = (!refused.is_empty()).then(|| file::mistaken(&self.file, refused));
+        Ok((cluster, refused))
     }
 
     fn text(&mut self) -> Result<String, Problem> {
@@ -138,7 +149,12 @@ impl Watch {
             return;
         }
         match self.read() {
-            Ok(cluster) => handle.load(cluster),
+            Ok((cluster, refused)) => {
+                handle.load(cluster);
+                if let Some(problem) = refused {
+                    handle.refuse(problem.text());
+                }
+            }
             Err(problem) => handle.refuse(problem.text()),
         }
     }

@@ -28,8 +28,11 @@ const REAL_TIME: RangeInclusive<i32> = 34..=64;
 /// completely.
 pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Problem> {
     let stop = Arc::new(AtomicBool::new(false));
-    let stopping = STOPPING.into_iter().chain([STACK_FAULT]).chain(REAL_TIME);
-    let handled = stopping.map(|signal| (signal, Arc::clone(&stop)));
+    let handled = STOPPING
+        .into_iter()
+        .chain([STACK_FAULT])
+        .chain(REAL_TIME)
+        .map(|signal| (signal, Arc::clone(&stop)));
     for (signal, flag) in handled.chain([(SIGHUP, Arc::default())]) {
         register(signal, flag)
             .map_err(|error| Problem::failed(format!("handle signal {signal}: {error}")))?;

@@ -14,6 +14,7 @@ use crate::arguments::{Kernel, SimulateArguments};
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
+use crate::report_kind::ReportKind;
 
 /// The number of picks that are shown.
 const SHOWN: usize = 20;
@@ -26,7 +27,7 @@ type Names = BTreeMap<DestinationId, String>;
 /// Is the JSON of a simulation.
 #[derive(Serialize)]
 struct SimulationReport<'a> {
-    schema: &'static str,
+    schema: ReportKind,
     service: String,
     scheduler: &'a str,
     kernel: Kernel,
@@ -178,7 +179,7 @@ fn report<'a>(
 ) -> SimulationReport<'a> {
     let name = |id: &DestinationId| names.get(id).map(String::as_str).unwrap_or_default();
     SimulationReport {
-        schema: "lvsctl.simulate/1",
+        schema: ReportKind::Simulate,
         service: service.service.id.to_string(),
         scheduler: service.service.scheduler.as_str(),
         kernel: arguments.kernel,

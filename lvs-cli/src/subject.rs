@@ -142,9 +142,7 @@ fn here() -> Result<NodeName, Problem> {
 }
 
 fn load(path: &Path) -> Result<Facts, Problem> {
-    let failed = |error: &dyn ToString| {
-        Problem::failed(format!("{}: {}", path.display(), error.to_string()))
-    };
     let text = file::text(&path.to_string_lossy(), "facts", LONGEST_FACTS)?;
-    serde_json::from_str(&text).map_err(|error| failed(&error))
+    serde_json::from_str(&text)
+        .map_err(|error| Problem::failed(format!("{}: {error}", path.display())))
 }

@@ -91,6 +91,8 @@
 //! - An [`Error`] names the operation, the object and the errno, and adds a hint: the likely reason and what to do
 //!   next.
 //! - What the kernel reports and this version does not know is kept or skipped, and never an error.
+//! - A struct whose fields are all public may get more of them in a later version. Make it with its `new` or `default` and
+//!   `..`, as in `Service { flags, ..Service::new(id, scheduler) }`, and match it with `..`.
 //! - It does not decide which director is active: a VRRP daemon does. It starts no other program, except for health
 //!   checks of the kind `program`.
 

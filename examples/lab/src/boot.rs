@@ -14,10 +14,10 @@ use std::time::Duration;
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Installation};
 use crate::guest::{STARTED, status, variable};
-use crate::harness::guests;
 use crate::home::{RunDirectory, memory_file_system};
 use crate::signals::{self, Group};
 use crate::spec::Spec;
+use crate::turns::guests;
 
 /// A guest that hangs is killed after this time; `LVS_LAB_TIMEOUT` (seconds) overrides it.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -128,7 +128,8 @@ pub(crate) fn boot(guest: Guest, name: &str, output: Output) -> Result<End> {
 ///   standard error is 0, which is a pipe to this process, because no input is ever read from a console; 2 is left to the
 ///   messages of the kernel and UML themselves.
 /// - `uml_dir=` is relative because the socket in it has a name of at most 107 bytes.
-/// - The RAID benchmark (built in) costs 0.85 s and the 256 old terminals 0.05 s or more.
+/// - The RAID benchmark (built in) costs 0.85 s and the 256 old terminals 0.05 s or more. The kernel would measure `lpj`,
+///   the speed of its loop for short delays, in 0.06 s of the processor; nothing in a guest depends on such a delay.
 /// - `seccomp=` is understood from 6.16 and halves the cost of a system call; older kernels pass it to process 1 as a
 ///   variable.
 fn command_line(guest: Guest, spec: &Path) -> Result<Vec<OsString>> {
@@ -148,6 +149,7 @@ fn command_line(guest: Guest, spec: &Path) -> Result<Vec<OsString>> {
         "initcall_blacklist=raid6_select_algo,raid6_init",
         "pty.legacy_count=0",
         "zswap.enabled=0",
+        "lpj=10000000",
         "seccomp=auto",
     ];
     let mut line: Vec<OsString> = fixed.map(OsString::from).into();

@@ -80,7 +80,6 @@ fn start(spec: &Path) -> Result<Infallible> {
     modules::load_at_boot(&spec)?;
     // The kernel calls no helper of the host for modules: so the loaded ones are the same on every host.
     fs::write("/proc/sys/kernel/modprobe", "\n").context("write kernel.modprobe")?;
-    set_loopback_up()?;
     env::set_current_dir(&spec.directory).on("enter", &spec.directory)?;
     let (arguments, environment) = spec.vectors()?;
     execve(c"/proc/self/exe", &arguments, &environment).context("execute anew")
@@ -135,7 +134,9 @@ fn raw_terminal(path: &str) -> Result<File> {
 /// Runs the task and ends the guest with its status.
 pub(crate) fn run(task: impl FnOnce() -> Result<(), String>) -> ! {
     thread::spawn(end_when_late);
-    let code = match panic::catch_unwind(AssertUnwindSafe(task)) {
+    // Not before the second execution, for which the kernel maps all that code anew.
+    let up = set_loopback_up().map_err(|error| error.to_string());
+    let code = match panic::catch_unwind(AssertUnwindSafe(|| up.and_then(|()| task()))) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => {
             eprintln!("error: {error}");

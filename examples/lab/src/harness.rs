@@ -2,10 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
-use std::sync::{PoisonError, RwLock};
 use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -16,12 +14,10 @@ use crate::error::{Context, Error, Result};
 use crate::guest::{self, status};
 use crate::outcome::{Outcome, Skip};
 use crate::signals;
+use crate::turns::{Place, in_turn, most_guests};
 
 /// The task of a guest that runs an example.
 const EXAMPLE: &str = "an example";
-
-/// The most guests at a time: each one takes some 60 MB.
-const MOST_GUESTS: usize = 24;
 
 /// Holds a test and its name; made by [`tests!`](crate::tests!).
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +25,7 @@ pub struct Test {
     name: &'static str,
     run: fn() -> Result<(), String>,
     is_alone: bool,
+    is_long: bool,
     before: Option<fn()>,
 }
 
@@ -40,6 +37,7 @@ impl Test {
             name: path,
             run,
             is_alone: false,
+            is_long: false,
             before: None,
         }
     }
@@ -58,6 +56,15 @@ impl Test {
     pub const fn alone(self) -> Self {
         Self {
             is_alone: true,
+            ..self
+        }
+    }
+
+    /// Returns the same test, which starts before all others because it takes longer than they do.
+    #[must_use]
+    pub const fn long(self) -> Self {
+        Self {
+            is_long: true,
             ..self
         }
     }
@@ -95,17 +102,18 @@ impl Test {
 /// ```
 ///
 /// Tests that measure time begin with `alone;`: no other guest runs meanwhile. What `before = PATH;` names is called
-/// on the host before each of them, to fetch what few tests need.
+/// on the host before each of them, to fetch what few tests need. A test with `#[long]` takes more than 40 s: it starts
+/// before the others, so that it does not outlast them.
 #[macro_export]
 macro_rules! tests {
-    (before = $before:path; $($test:path),* $(,)?) => {
-        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).after($before)),*];
+    (before = $before:path; $($(#[$mark:ident])? $test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)? $test).after($before)),*];
     };
     (alone; $($test:path),* $(,)?) => {
         pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).alone()),*];
     };
-    ($($test:path),* $(,)?) => {
-        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test)),*];
+    ($($(#[$mark:ident])? $test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)? $test)),*];
     };
 }
 
@@ -113,6 +121,9 @@ macro_rules! tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! test {
+    (long $test:path) => {
+        $crate::test!($test).long()
+    };
     ($test:path) => {
         $crate::Test::new(
             ::core::concat!(::core::module_path!(), "::", ::core::stringify!($test)),
@@ -124,8 +135,8 @@ macro_rules! test {
 /// Runs the tests of all modules, each of them made by [`tests!`](crate::tests!); is the `main` of an
 /// integration test with `harness = false`.
 ///
-/// Guests mostly wait, for clients, links and locks: six of them share a processor unless `--test-threads` is
-/// given.
+/// Guests mostly wait, for clients, links and locks: six of them share a processor, up to twelve an idle one, unless
+/// `--test-threads` is given.
 #[must_use]
 pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
     if let Some(task) = guest::task() {
@@ -133,20 +144,26 @@ pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
     }
     signals::kill_guests_on_interrupt();
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or_else(|| Some(guests()));
+    let is_limited = arguments.test_threads.is_none();
+    arguments.test_threads = arguments.test_threads.or_else(|| Some(most_guests()));
     let output = match arguments.nocapture {
         true => Output::Pass,
         false => Output::Keep,
     };
     let trials = mixed(modules)
         .into_iter()
-        .map(|test| Trial::ignorable_test(test.name(), move || in_turn(test, output)))
+        .map(|test| {
+            Trial::ignorable_test(test.name(), move || {
+                let _place = is_limited.then(Place::take);
+                in_turn(test.is_alone, || trial(test, output))
+            })
+        })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Returns all tests in the order of their start: each module evenly from the beginning to the end, because some
-/// compute and others wait; and at the very end those that run alone.
+/// Returns all tests in the order of their start: the long ones; then each module evenly from the beginning to the end,
+/// because some compute and others wait; and at the very end those that run alone.
 fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
     let mut tests: Vec<_> = modules
         .iter()
@@ -155,30 +172,8 @@ fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
             places.zip(*tests)
         })
         .collect();
-    tests.sort_by_key(|(place, test)| (test.is_alone, *place));
+    tests.sort_by_key(|(place, test)| (test.is_alone, !test.is_long, *place));
     tests.into_iter().map(|(_, test)| test).collect()
-}
-
-/// Returns how many guests run at a time.
-pub(crate) fn guests() -> usize {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors.saturating_mul(6).min(MOST_GUESTS)
-}
-
-/// Runs a test when no other one runs alone, or alone.
-fn in_turn(test: &Test, output: Output) -> Result<Completion, Failed> {
-    static TURN: RwLock<()> = RwLock::new(());
-    // Nothing is behind the lock that a panic could leave half done.
-    match test.is_alone {
-        true => {
-            let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
-            trial(test, output)
-        }
-        false => {
-            let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
-            trial(test, output)
-        }
-    }
 }
 
 fn run_one(modules: &[&[Test]], task: &OsStr) -> Result<(), String> {

@@ -51,6 +51,7 @@ mod systemd;
 mod takeover;
 mod tools;
 pub mod topology;
+mod turns;
 mod typed;
 pub mod udp;
 
@@ -60,7 +61,7 @@ pub use chrony::chrony;
 pub use command::run_command;
 pub use daemon::Daemon;
 pub use error::{Error, Result};
-pub use fetch::{fetch_prometheus, prepare};
+pub use fetch::{fetch_packages, fetch_prometheus, prepare};
 pub use harness::{Test, example, run_tests};
 pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};

@@ -66,27 +66,39 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "OLD", requires = "node")]
     pub(crate) from: Option<String>,
     /// Output: text, the equivalent shell commands, or JSON
-    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
-    pub(crate) format: PlanFormat,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text, conflicts_with = "json")]
+    format: PlanFormat,
     /// Plan to delete services on a virtual IP that the file does not name, and to delete or change
-    /// destinations that existed before the first apply
+    /// destinations that existed before the first apply; later ones do so without this
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something would change
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     pub(crate) detail: Detail,
 }
 
-#[derive(Clone, Copy, Debug, Args)]
+impl PlanArguments {
+    pub(crate) fn format(&self) -> PlanFormat {
+        match self.json {
+            true => PlanFormat::Json,
+            false => self.format,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Detail {
     /// List every step and note, also where there are thousands of one kind
     #[arg(long)]
     pub(crate) verbose: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanFormat {
     Text,
     Shell,
@@ -127,7 +139,7 @@ pub(crate) struct ApplyArguments {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) confirm: Option<Duration>,
     /// Delete services on a virtual IP that the file does not name, and delete or change destinations
-    /// that existed before the first apply
+    /// that existed before the first apply; later ones do so without this
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something changed

@@ -22,7 +22,11 @@ pub(crate) use table::{
     ServiceOptions, TableVerb,
 };
 
-use clap::{Parser, Subcommand};
+use std::env;
+
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::report_kind::ReportKind;
 
 /// Plan, apply and inspect Linux Virtual Server clusters
 #[derive(Debug, Parser)]
@@ -107,18 +111,59 @@ pub(crate) enum Verb {
     Daemon(DaemonVerb),
 }
 
+/// The exit statuses of a verb whose help names none.
+const USUAL_STATUS: &str = "\
+Exit status:
+  0   done
+  1   failed, and nothing changed
+  3   failed, and something changed, which the message tells
+  64  wrong usage";
+
+impl Arguments {
+    /// Reads the command line of this process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::with_statuses();
+        let matches = command.try_get_matches_from_mut(env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// Returns the definition of the command line, where the help of every verb has its exit statuses.
+    pub(crate) fn with_statuses() -> Command {
+        Self::command().mut_subcommands(with_status)
+    }
+}
+
+/// Adds the exit statuses to the help of a verb that has none, or to that of its subcommands.
+fn with_status(verb: Command) -> Command {
+    if verb.has_subcommands() {
+        return verb.mut_subcommands(with_status);
+    }
+    let long = verb.get_after_long_help().map(ToString::to_string);
+    let short = verb.get_after_help().map(ToString::to_string);
+    match (long, short) {
+        (Some(text), _) if !text.contains("Exit status:") => {
+            verb.after_long_help(format!("{text}\n\n{USUAL_STATUS}"))
+        }
+        (None, Some(text)) if !text.contains("Exit status:") => {
+            verb.after_help(format!("{text}\n\n{USUAL_STATUS}"))
+        }
+        (None, None) => verb.after_help(USUAL_STATUS),
+        _ => verb,
+    }
+}
+
 impl Verb {
-    /// Returns the schema of the JSON that is asked for, of the verbs that read a cluster file.
-    pub(crate) fn schema(&self) -> Option<&'static str> {
-        let (is_json, schema) = match self {
-            Self::Plan(plan) => (matches!(plan.format, PlanFormat::Json), "lvsctl.plan/1"),
-            Self::Apply(apply) => (apply.json, "lvsctl.apply/1"),
-            Self::Remove(remove) => (remove.json, "lvsctl.remove/1"),
-            Self::Check(check) => (check.json, "lvsctl.check/1"),
-            Self::Order(order) => (order.format() == OrderFormat::Json, "lvsctl.order/1"),
-            Self::Simulate(simulate) => (simulate.json, "lvsctl.simulate/1"),
+    /// Returns which JSON is asked for, of the verbs that read a cluster file.
+    pub(crate) fn report(&self) -> Option<ReportKind> {
+        let (is_json, kind) = match self {
+            Self::Plan(plan) => (plan.format() == PlanFormat::Json, ReportKind::Plan),
+            Self::Apply(apply) => (apply.json, ReportKind::Apply),
+            Self::Remove(remove) => (remove.json, ReportKind::Remove),
+            Self::Check(check) => (check.json, ReportKind::Check),
+            Self::Order(order) => (order.format() == OrderFormat::Json, ReportKind::Order),
+            Self::Simulate(simulate) => (simulate.json, ReportKind::Simulate),
             _ => return None,
         };
-        is_json.then_some(schema)
+        is_json.then_some(kind)
     }
 }

@@ -195,7 +195,7 @@ pub(super) fn connections(connections: &[Connection], width: Option<usize>) -> S
             Some(mark) => format!("fwmark {mark}"),
             None => format!("{} {}", connection.protocol, connection.service),
         };
-        let mut state = connection.state.clone();
+        let mut state = connection.state.to_string();
         if let Some(data) = &connection.engine_data {
             state = format!("{state} {}", printable(data));
         }

@@ -3,10 +3,12 @@
 use lvs_core::ipvs::{Connection, Daemon, Snapshot, Timeouts};
 use serde::Serialize;
 
+use crate::report_kind::ReportKind;
+
 /// Is the JSON of a list. What was not asked for is null; services are then empty.
 #[derive(Serialize)]
 pub(super) struct ListReport {
-    schema: &'static str,
+    schema: ReportKind,
     pub(super) loaded: bool,
     pub(super) services: Snapshot,
     pub(super) connections: Option<Vec<Connection>>,
@@ -17,7 +19,7 @@ pub(super) struct ListReport {
 impl ListReport {
     pub(super) const fn new(loaded: bool) -> Self {
         Self {
-            schema: "lvsctl.list/1",
+            schema: ReportKind::List,
             loaded,
             services: Vec::new(),
             connections: None,

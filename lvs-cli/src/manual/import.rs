@@ -114,9 +114,11 @@ fn imported(name: &str, source: &str) -> Result<Import, Box<dyn Error>> {
 
 /// Returns the file and the notes, as a terminal has both.
 fn shown(import: &Import) -> String {
-    let directives = import.report.directives().iter();
-    let unsure = directives.filter(|directive| !matches!(directive.fate, Fate::Carried { .. }));
-    let notes: String = unsure
+    let notes: String = import
+        .report
+        .directives()
+        .iter()
+        .filter(|directive| !matches!(directive.fate, Fate::Carried { .. }))
         .map(|directive| format!("note: {directive}\n"))
         .collect();
     format!("{}{notes}note: {}", import.file, import.report.counts())

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
 use crate::arguments::Arguments;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ManualArguments) -> Result<Exit, Problem> {
 
 /// Returns every file with its path below the directory.
 fn files() -> Vec<(String, Vec<u8>)> {
-    let mut command = Arguments::command().disable_help_subcommand(true);
+    let mut command = Arguments::with_statuses().disable_help_subcommand(true);
     command.build();
     let mut files = vec![("man5/lvsctl.toml.5".to_owned(), file::page().into_bytes())];
     add_pages(&command, &mut files);
@@ -62,7 +62,12 @@ const COMPLETIONS: [(&str, Shell, &str); 3] = [
 /// Returns the script of a shell.
 fn script(shell: Shell, names: &str) -> String {
     let mut script = Vec::new();
-    generate(shell, &mut Arguments::command(), "lvsctl", &mut script);
+    generate(
+        shell,
+        &mut Arguments::with_statuses(),
+        "lvsctl",
+        &mut script,
+    );
     let mut script = String::from_utf8_lossy(&script).into_owned();
     // The script of zsh ends with a call of the function that must ask first.
     let end = script.rfind("\nif [ \"$funcstack").unwrap_or(script.len());
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn every_verb_and_option_has_its_text() {
         let mut missing = Vec::new();
-        each(&Arguments::command(), &mut |command| {
+        each(&Arguments::with_statuses(), &mut |command| {
             let name = command.get_name();
             if command.get_about().is_none() {
                 missing.push(name.to_owned());
@@ -103,6 +108,20 @@ mod tests {
             let options = command.get_arguments();
             let silent = options.filter(|option| option.get_help().is_none());
             missing.extend(silent.map(|option| format!("{name} {}", option.get_id())));
+        });
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn every_verb_has_its_exit_statuses() {
+        let mut missing = Vec::new();
+        each(&Arguments::with_statuses(), &mut |command| {
+            let long = command.get_after_long_help();
+            let help = long.or_else(|| command.get_after_help());
+            let has_them = help.is_some_and(|help| help.to_string().contains("Exit status:\n  0"));
+            if !command.has_subcommands() && !has_them {
+                missing.push(command.get_name().to_owned());
+            }
         });
         assert!(missing.is_empty(), "{missing:?}");
     }

@@ -50,25 +50,15 @@ fn synopsis(command: &Command) -> String {
     roff.render()
 }
 
-/// The exit statuses of a verb whose help names none.
-const USUAL_STATUS: &str = "  0   done
-  1   failed, and nothing changed
-  3   failed, and something changed, which the message tells
-  64  wrong usage";
-
 /// Returns what the help says behind the options, as it stands there: it has tables.
 fn notes(command: &Command) -> String {
     let notes = command
         .get_after_long_help()
         .or_else(|| command.get_after_help());
     let notes = notes.map(ToString::to_string).unwrap_or_default();
-    let usual = match command.has_subcommands() {
-        true => "",
-        false => USUAL_STATUS,
-    };
     let (text, status) = notes
         .split_once("Exit status:\n")
-        .unwrap_or((notes.as_str(), usual));
+        .unwrap_or((notes.as_str(), ""));
     [("NOTES", text.trim_end()), ("EXIT STATUS", status)]
         .into_iter()
         .filter(|(_, text)| !text.is_empty())

@@ -15,6 +15,7 @@ use lvs_lab::Lab;
 use nix::mount::{MsFlags, mount};
 
 lvs_lab::tests! {
+    #[long]
     nat,
     dr,
     tunnel,

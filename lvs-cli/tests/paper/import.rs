@@ -117,6 +117,24 @@ fn without_vrrp_nothing_is_left_for_keepalived() {
     );
 }
 
+/// The rest of a file must not be forgotten, and neither that it is.
+#[test]
+fn an_included_file_that_is_too_long_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keepalived.conf");
+    let long = directory.path().join("long.conf");
+    let source = SOURCE.replace("conf.d/[ab]*.conf", long.to_str().unwrap());
+    fs::write(&file, source.replace("$WEIGHT", "3")).unwrap();
+    fs::write(&long, " ".repeat((16 << 20) + 1)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+        .arg("import")
+        .arg(&file)
+        .output()
+        .unwrap();
+    let told = text(&output.stderr);
+    assert!(told.contains("longer than 16 MiB"), "{told}");
+}
+
 #[test]
 fn a_source_that_is_none_is_an_error() {
     let output = import(&["conf.d/unused.conf", "--format", "keepalived"]);

@@ -255,6 +255,20 @@ fn two_files_are_compared_on_paper() {
     assert_eq!(refused.status.code(), Some(1));
 }
 
+#[test]
+fn a_plan_is_json_by_either_option() {
+    let plan = |options: &[&str]| {
+        let words = ["plan", DR, "--from", DR, "--node", "director"];
+        lvsctl(&[&words, options].concat())
+    };
+    let (short, long) = (plan(&["--json"]), plan(&["--format", "json"]));
+    assert_eq!(short.stdout, long.stdout);
+    let json: serde_json::Value = serde_json::from_slice(&short.stdout).unwrap();
+    assert_eq!(json["schema"], "lvsctl.plan/1");
+    let both = plan(&["--json", "--format", "shell"]);
+    assert_eq!(both.status.code(), Some(64), "{both:?}");
+}
+
 /// A tunnel whose packets could only have the virtual IP as source address.
 const ONLY_A_VIRTUAL_IP: &str = r#"
 name = "web"
@@ -360,6 +374,16 @@ fn usage() {
     let output = lvsctl(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("Exit status:\n  0   done"));
+    for (verb, text) in [
+        ("undrain", "Exit status:\n  0   done"),
+        ("import", "the report tells why\n\nExit status:"),
+    ] {
+        let help = lvsctl(&[verb, "--help"]);
+        assert!(
+            String::from_utf8_lossy(&help.stdout).contains(text),
+            "{help:?}"
+        );
+    }
 }
 
 #[test]

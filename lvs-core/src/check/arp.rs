@@ -99,8 +99,11 @@ impl Facts {
     }
 
     fn own_links(&self, found: &BTreeSet<IfName>) -> Vec<&IfName> {
-        let names = self.links.iter().map(|link| &link.name);
-        names.filter(|name| found.contains(*name)).collect()
+        self.links
+            .iter()
+            .map(|link| &link.name)
+            .filter(|name| found.contains(*name))
+            .collect()
     }
 
     fn arrival(&self) -> Arrival<'_> {

@@ -166,14 +166,19 @@ impl DirectorScene<'_> {
 
     /// Returns whether the table shows answers of any service.
     fn shows_answers(&self) -> bool {
-        let mut services = self.cluster.services().iter();
-        services.any(|service| has_states(service) || is_counted(service))
+        self.cluster
+            .services()
+            .iter()
+            .any(|service| has_states(service) || is_counted(service))
     }
 
     /// Returns why no reading shows the answers of some services.
     fn unseen(&self) -> Option<&'static str> {
-        let mut services = self.cluster.services().iter();
-        let unseen = services.find(|service| !has_states(service) && !is_counted(service))?;
+        let unseen = self
+            .cluster
+            .services()
+            .iter()
+            .find(|service| !has_states(service) && !is_counted(service))?;
         Some(match unseen.sockets().is_empty() {
             true => "the connections of a mark without match are not told from others",
             false => "answers to datagrams go past the director: ask the service from a client",
@@ -214,8 +219,10 @@ fn has_states(service: &VirtualService) -> bool {
 
 /// Returns whether the answers of all of a service's destinations pass the director, which counts them.
 fn is_counted(service: &VirtualService) -> bool {
-    let mut destinations = service.destinations.iter();
-    destinations.all(|destination| destination.forwarding == Forwarding::Masquerade)
+    service
+        .destinations
+        .iter()
+        .all(|destination| destination.forwarding == Forwarding::Masquerade)
 }
 
 impl RealServerScene<'_> {

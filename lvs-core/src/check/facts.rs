@@ -319,8 +319,9 @@ impl Facts {
 
     /// Returns what clients asked a socket of this node for.
     pub(super) fn requests_at(&self, address: SocketAddr) -> Option<&RequestsFact> {
-        let mut requests = self.requests.iter();
-        requests.find(|requests| requests.address == address)
+        self.requests
+            .iter()
+            .find(|requests| requests.address == address)
     }
 
     pub(super) fn link(&self, name: &IfName) -> Option<&Link> {

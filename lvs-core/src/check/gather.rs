@@ -1,14 +1,13 @@
 //! Gathering facts: the only part of a check that does I/O. It changes no state.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
 use super::index::Index;
-use super::packets::{Packet, Packets};
-use super::path::PathFact;
+use super::look_ups::LookUps;
+use super::packets::Packets;
 use super::rules::drift;
 use super::source::Source;
 use super::watch::Watch;
@@ -18,8 +17,7 @@ use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Sco
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
-use crate::net::message::Names;
-use crate::net::{Link, Net, Peer, PolicyRule, RefusingRoute, RouteQuery, Verdict};
+use crate::net::{Link, Peer};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
@@ -263,32 +261,25 @@ impl Facts {
         gather: &Gather,
         watch: &mut Watch,
     ) -> Result<()> {
-        let rules = host.net().policy_rules()?;
-        let refusing = host.net().refusing_routes()?;
-        let names = host.net().names()?;
-        let mut look_up = |packets: Vec<Packet>| {
-            packets
-                .into_iter()
-                .filter_map(|(query, seen)| {
-                    path(host.net(), &names, &rules, &refusing, query, seen).ok()
-                })
-                .collect::<Vec<_>>()
-        };
+        let mut look_ups = LookUps::new(host.net())?;
         let packets = Packets::new(self, cluster, node);
-        let mut answers = packets.answers(&rules, &waiting_peers());
         let tentative =
             procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
-        answers.retain(|(query, _)| !tentative.contains(&query.destination));
-        let mut paths = look_up(answers);
-        let reverse_paths = look_up(packets.reverse());
+        let mut answers = packets.answers(look_ups.rules(), &waiting_peers());
+        answers.retain(|packet| !tentative.contains(&packet.query.destination));
+        let mut paths = look_ups.paths(answers);
+        let reverse_paths = look_ups.paths(packets.reverse());
         packets.watch(watch, gather.pause);
-        let mut late = packets.answers(&rules, &watch.clients());
-        late.retain(|(query, seen)| {
-            *seen && !paths.iter().any(|path| path.seen && path.query == *query)
+        let mut late = packets.answers(look_ups.rules(), &watch.clients());
+        late.retain(|packet| {
+            packet.seen
+                && !paths
+                    .iter()
+                    .any(|path| path.seen && path.query == packet.query)
         });
-        paths.extend(look_up(late));
+        paths.extend(look_ups.paths(late));
         (self.paths, self.reverse_paths) = (paths, reverse_paths);
-        self.rules = rules;
+        self.rules = look_ups.into_rules();
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, gather.arp);
         Ok(())
@@ -330,61 +321,6 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
         .filter_map(|path| SysctlKey::new(path).ok())
         .filter_map(|key| Some((key.clone(), sysctl.read(&key).ok()?)))
         .collect()
-}
-
-/// Returns what becomes of a packet; no answer, such as that of a kernel without IPv6, is an error.
-fn path(
-    net: &mut Net,
-    names: &Names,
-    rules: &[PolicyRule],
-    refusing: &[RefusingRoute],
-    query: RouteQuery,
-    seen: bool,
-) -> Result<PathFact> {
-    let decision = net.lookup_by(&query, names)?;
-    let route = net.deciding_route_by(&query, names)?;
-    let mut of_packet = rules.iter().filter(|rule| rule.is_for(&query));
-    let (rule, refused_by) = match decision.verdict.refuses() {
-        true => refused_by(of_packet, refusing, &query, decision.verdict),
-        false => (
-            of_packet.find(|rule| rule.leads_to(decision.verdict, decision.table)),
-            None,
-        ),
-    };
-    Ok(PathFact {
-        rule: rule.filter(|rule| !rule.is_usual()).cloned(),
-        refused_by,
-        query,
-        seen,
-        decision,
-        route,
-    })
-}
-
-/// Returns the rule that refuses a packet, or leads to the table whose route does, and that route.
-///
-/// A narrower route of another kind would have won.
-fn refused_by<'a>(
-    of_packet: impl Iterator<Item = &'a PolicyRule>,
-    refusing: &[RefusingRoute],
-    query: &RouteQuery,
-    verdict: Verdict,
-) -> (Option<&'a PolicyRule>, Option<RefusingRoute>) {
-    for rule in of_packet {
-        if rule.leads_to(verdict, None) {
-            return (Some(rule), None);
-        }
-        let of_table = refusing.iter().filter(|route| {
-            let is_of_table = rule.leads_to(verdict, Some(route.id.table));
-            is_of_table && route.verdict == verdict && route.is_for(query)
-        });
-        let narrowest = of_table
-            .max_by_key(|route| (route.id.destination.prefix_len(), Reverse(route.id.metric)));
-        if let Some(route) = narrowest {
-            return (Some(rule), Some(*route));
-        }
-    }
-    (None, None)
 }
 
 /// Returns the peers of the TCP connections of this host that wait for an answer.

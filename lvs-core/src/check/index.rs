@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::facts::{Facts, IpvsReading};
 use super::path::PathFact;
 use crate::cluster::{Cluster, Match};
-use crate::ipvs::{Connection, Protocol, Seconds, ServiceEntryStatus, ServiceId};
+use crate::ipvs::{Connection, ConnectionState, Protocol, Seconds, ServiceEntryStatus, ServiceId};
 use crate::net::Address;
 
 /// The time in seconds that SYN_RECV lasts from the last packet on.
@@ -58,11 +58,11 @@ pub(super) enum Outcome {
 
 impl Seen<'_> {
     pub(super) fn outcome(&self) -> Outcome {
-        match self.now.state.as_str() {
-            "SYN_RECV" if !self.has_asked() => Outcome::GivenUp,
-            "SYN_RECV" if self.has_waited => Outcome::Waiting,
-            "SYN_RECV" | "NONE" => Outcome::Fresh,
-            "CLOSE" => Outcome::Closed,
+        match self.now.state {
+            ConnectionState::SynRecv if !self.has_asked() => Outcome::GivenUp,
+            ConnectionState::SynRecv if self.has_waited => Outcome::Waiting,
+            ConnectionState::SynRecv | ConnectionState::None => Outcome::Fresh,
+            ConnectionState::Close => Outcome::Closed,
             _ if self.before.is_none_or(is_half_open) => Outcome::EstablishedNow,
             _ => Outcome::Established,
         }
@@ -104,7 +104,7 @@ impl Seen<'_> {
 }
 
 fn is_half_open(connection: &Connection) -> bool {
-    connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
+    connection.protocol == Protocol::TCP && connection.state == ConnectionState::SynRecv
 }
 
 impl<'a> Index<'a> {
@@ -115,8 +115,9 @@ impl<'a> Index<'a> {
             found.push(address);
         }
         let by_id = |reading: Option<&'a IpvsReading>| {
-            let services = reading.into_iter().flat_map(|reading| &reading.services);
-            services
+            reading
+                .into_iter()
+                .flat_map(|reading| &reading.services)
                 .map(|listed| (listed.status.service.id, listed))
                 .collect()
         };
@@ -205,8 +206,9 @@ pub(super) fn ends(connection: &Connection) -> Ends {
 }
 
 pub(super) fn by_ends(reading: &IpvsReading) -> HashMap<Ends, &Connection> {
-    let connections = reading.connections.iter();
-    connections
+    reading
+        .connections
+        .iter()
         .map(|connection| (ends(connection), connection))
         .collect()
 }

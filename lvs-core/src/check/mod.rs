@@ -41,6 +41,7 @@ mod finding;
 mod gather;
 mod index;
 mod kind;
+mod look_ups;
 mod loss;
 mod neighbour;
 mod network;

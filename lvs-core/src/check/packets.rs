@@ -11,7 +11,7 @@ use super::network::{around, is_wide};
 use super::paper::bypasses;
 use super::watch::Watch;
 use crate::cluster::{Cluster, DesiredState, Match, NodeKind, NodeName, VirtualService};
-use crate::ipvs::{Forwarding, Protocol};
+use crate::ipvs::{ConnectionState, Forwarding, Protocol};
 use crate::net::{Arrival, Peer, PolicyRule, RouteQuery};
 
 /// Clients of which the whole Internet has some: an address for documentation (RFC 5737, RFC 3849), and one of the
@@ -35,8 +35,24 @@ const EXAMPLES: [&[IpAddr]; 3] = [
 /// So many networks of clients are looked up.
 const MOST_CLIENTS: usize = 16;
 
-/// A packet, and whether a client was seen for whom it is.
-pub(super) type Packet = (RouteQuery, bool);
+/// Is a packet whose route is looked up.
+pub(super) struct Packet {
+    pub(super) query: RouteQuery,
+    /// Whether a client was seen for whom it is.
+    pub(super) seen: bool,
+}
+
+impl Packet {
+    /// Is one to a client that was seen.
+    const fn seen(query: RouteQuery) -> Self {
+        Self { query, seen: true }
+    }
+
+    /// Is one for which no client was seen.
+    const fn example(query: RouteQuery) -> Self {
+        Self { query, seen: false }
+    }
+}
 
 /// Tells which packets of a node are looked up.
 pub(super) struct Packets<'a> {
@@ -81,22 +97,24 @@ impl<'a> Packets<'a> {
             let is_family = |ip: &&IpAddr| ip.is_ipv4() == source.is_ipv4();
             let answer = |client: &IpAddr| RouteQuery::to(*client).with_source(source);
             let seen = clients.get(&source).into_iter().flatten();
-            packets.extend(seen.filter(is_family).map(|client| (answer(client), true)));
+            packets.extend(
+                seen.filter(is_family)
+                    .map(|client| Packet::seen(answer(client))),
+            );
             let of_source: Vec<_> = rules
                 .iter()
                 .map(|rule| rule.from.is_some_and(|from| from.contains(&source)))
                 .collect();
             if shown.insert((carriers.get(&source), source.is_ipv4(), of_source)) {
                 let examples = self.examples.iter().filter(is_family);
-                packets.extend(examples.map(|client| (answer(client), false)));
+                packets.extend(examples.map(|client| Packet::example(answer(client))));
             }
         }
-        let own = self.own_addresses().into_iter();
-        packets.extend(own.map(|ip| (RouteQuery::to(ip), false)));
+        let to = |ip| Packet::example(RouteQuery::to(ip));
+        packets.extend(self.own_addresses().into_iter().map(to));
         if self.node.kind == NodeKind::Director {
             let rips = self.cluster.real_ips().into_iter();
-            let others = rips.filter(|rip| !self.own.contains(rip));
-            packets.extend(others.map(|rip| (RouteQuery::to(rip), false)));
+            packets.extend(rips.filter(|rip| !self.own.contains(rip)).map(to));
         }
         packets
     }
@@ -138,7 +156,10 @@ impl<'a> Packets<'a> {
                 seen.map(|client| (client, true))
                     .chain(examples)
                     .filter(|(client, _)| client.is_ipv4())
-                    .map(move |(client, seen)| (RouteQuery::to(*client).with_source(vip), seen))
+                    .map(move |(client, seen)| Packet {
+                        query: RouteQuery::to(*client).with_source(vip),
+                        seen,
+                    })
             })
             .collect()
     }
@@ -146,8 +167,12 @@ impl<'a> Packets<'a> {
     /// Returns the addresses of this node at which packets of clients arrive.
     fn own_addresses(&self) -> BTreeSet<IpAddr> {
         let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
-        let vips = self.cluster.virtual_ips().iter().copied();
-        let carried = vips.filter(|vip| is_active && self.own.contains(vip));
+        let carried = self
+            .cluster
+            .virtual_ips()
+            .iter()
+            .copied()
+            .filter(|vip| is_active && self.own.contains(vip));
         self.answer_sources().into_iter().chain(carried).collect()
     }
 
@@ -163,8 +188,11 @@ impl<'a> Packets<'a> {
             }
         }
         if self.node.kind == NodeKind::Director && !self.facts.is_standby() {
-            let services = self.cluster.services().iter();
-            let masquerading = services.filter(|service| service.is_masqueraded());
+            let masquerading = self
+                .cluster
+                .services()
+                .iter()
+                .filter(|service| service.is_masqueraded());
             sources.extend(masquerading.flat_map(VirtualService::vips));
         }
         sources.retain(|source| self.own.contains(source));
@@ -177,13 +205,16 @@ impl<'a> Packets<'a> {
     /// are answered by whichever way, as those of an administrator are.)
     fn clients(&self, peers: &BTreeSet<Peer>) -> HashMap<IpAddr, Vec<IpAddr>> {
         let connections = || {
-            let readings = self.facts.now().into_iter();
-            readings
+            self.facts
+                .now()
+                .into_iter()
                 .flat_map(|reading| &reading.connections)
                 .filter(|connection| !connection.is_template())
         };
-        let waiting = connections().filter(|connection| connection.state == "SYN_RECV");
-        let others = connections().filter(|connection| connection.state != "SYN_RECV");
+        let waiting =
+            connections().filter(|connection| connection.state == ConnectionState::SynRecv);
+        let others =
+            connections().filter(|connection| connection.state != ConnectionState::SynRecv);
         let ports: BTreeSet<_> = self
             .cluster
             .arriving_at(&self.facts.node)

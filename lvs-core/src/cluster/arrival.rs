@@ -50,8 +50,9 @@ impl Neighbourhood {
     }
 
     pub(crate) fn has_carrier(&self, name: &IfName) -> bool {
-        let mut links = self.links.iter();
-        links.any(|link| link.name == *name && link.up && link.carrier)
+        self.links
+            .iter()
+            .any(|link| link.name == *name && link.up && link.carrier)
     }
 
     /// Returns whether a hardware address is one of this host's.
@@ -150,10 +151,12 @@ impl Arrival<'_> {
             .flat_map(|route| match (&route.interface, route.gateway) {
                 (Some(interface), _) => BTreeSet::from([interface.clone()]),
                 (None, Some(gateway)) => self.near(gateway),
-                (None, None) => {
-                    let hops = route.details.next_hops.iter();
-                    hops.filter_map(|hop| hop.interface.clone()).collect()
-                }
+                (None, None) => route
+                    .details
+                    .next_hops
+                    .iter()
+                    .filter_map(|hop| hop.interface.clone())
+                    .collect(),
             })
             .filter(|interface| self.has_neighbours(interface))
             .collect()
@@ -176,9 +179,9 @@ impl Arrival<'_> {
 impl Observed {
     /// Returns what is known of the links, as far as it decides where questions for an address arrive.
     pub(in crate::cluster) fn links_with_neighbours(&self) -> Vec<Link> {
-        let present = self.links.iter();
-        let carrying = present.filter(|(name, _)| !self.without_neighbours.contains(*name));
-        carrying
+        self.links
+            .iter()
+            .filter(|(name, _)| !self.without_neighbours.contains(*name))
             .map(|(name, up)| Link {
                 index: 0,
                 name: name.clone(),

@@ -284,8 +284,10 @@ mod tests {
             let object = address(random.number(40));
             match random.below(3) {
                 0 => {
-                    let place = plain.iter().position(|found| found.id == object.id);
-                    let removed = place.map(|place| plain.remove(place));
+                    let removed = plain
+                        .iter()
+                        .position(|found| found.id == object.id)
+                        .map(|place| plain.remove(place));
                     assert_eq!(indexed.remove(&object.id, |_| true), removed);
                 }
                 1 if plain.len() > 30 => {

@@ -1,5 +1,7 @@
 //! Frames that any host of the link may send, and what files and command lines hold.
 
+#[cfg(feature = "check")]
+use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
@@ -28,6 +30,23 @@ pub fn neighbour_advertisement(bytes: &[u8]) {
     };
     if ndp::advertised(frame, Ipv6Addr::from(*ip)).is_some() {
         assert!(frame.windows(16).any(|part| part == ip));
+    }
+}
+
+/// Checks that the head of a packet names addresses and ports that are in it.
+#[cfg(feature = "check")]
+pub fn packet_head(bytes: &[u8]) {
+    let Some(head) = crate::net::packet_head::Head::read(bytes) else {
+        return;
+    };
+    for end in [head.source, head.destination] {
+        let ip = match end.ip() {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        let port = end.port().to_be_bytes();
+        assert!(bytes.windows(ip.len()).any(|part| part == ip));
+        assert!(bytes.windows(port.len()).any(|part| part == port));
     }
 }
 

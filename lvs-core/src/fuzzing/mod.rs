@@ -16,10 +16,10 @@ mod rtnetlink;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "check")]
-pub use hosts::facts;
 #[cfg(feature = "cluster")]
 pub use hosts::{arp_frame, neighbour_advertisement, record, texts};
+#[cfg(feature = "check")]
+pub use hosts::{facts, packet_head};
 #[cfg(feature = "import")]
 pub use import::{ipvsadm_script, keepalived_conf, ldirectord_cf};
 #[cfg(feature = "cluster")]
@@ -106,7 +106,7 @@ pub fn proc_connections(bytes: &[u8]) {
         let connections = read.unwrap_or_default();
         assert!(connections.len() <= lines(bytes));
         for connection in connections {
-            assert!(!connection.state.is_empty());
+            assert!(!connection.state.as_str().is_empty());
             let _ = (connection.mark(), connection.is_template());
         }
     }

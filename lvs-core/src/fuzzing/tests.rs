@@ -97,6 +97,13 @@ fn frames() {
 }
 
 #[test]
+#[cfg(feature = "check")]
+fn packet_heads() {
+    let reads = |bytes: &[u8]| crate::net::packet_head::Head::read(bytes).is_some();
+    replay("packet_head", packet_head, reads, 20_000);
+}
+
+#[test]
 #[cfg(feature = "cluster")]
 fn records() {
     let reads = |bytes: &[u8]| serde_json::from_slice::<crate::cluster::Record>(bytes).is_ok();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::health::Health;
-use super::report::{DirectiveId, Place};
+use super::report::Place;
+use super::tally::DirectiveId;
 use crate::cluster::{Gateway, Match, Sync};
 use crate::ipvs::{Destination, Service, Timeouts};
 use crate::name::IfName;

@@ -1,7 +1,7 @@
 //! What a scheduler that computes a client's real server does with one of weight 0, which the file tells.
 
 use super::draft::DraftService;
-use super::report::Tally;
+use super::tally::Tally;
 use crate::ipvs::{SchedulerName, ServiceFlags, Weight};
 
 /// Keeps the fallback out of the table until it serves, as the sources do: the scheduler would choose it all along, and

@@ -43,12 +43,14 @@ mod health;
 mod keepalived;
 mod kernel;
 mod ldirectord;
+mod limits;
 mod names;
 mod pattern;
 mod report;
 mod rules;
 mod shell;
 mod shorten;
+mod tally;
 mod write;
 
 use std::io;
@@ -62,8 +64,8 @@ pub use report::{Counts, Directive, Fate, Place, Report};
 use crate::cluster::{Cluster, ClusterName, Document, NodeName, Observed};
 use crate::name::IfName;
 use draft::Draft;
-use report::Tally;
 use shorten::Shortening;
+use tally::Tally;
 
 /// Reads the files that an `include` names: a path, perhaps with `*`, `?` and `[…]`, relative to where the
 /// first file was found. Returns their names and texts, in order.

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::cluster::Cluster;
     use crate::import::draft::Draft;
-    use crate::import::report::Tally;
+    use crate::import::tally::Tally;
     use crate::import::{Options, fit, keepalived, ldirectord, rules, write};
     use crate::testing::seeds;
 

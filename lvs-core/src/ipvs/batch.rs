@@ -147,7 +147,7 @@ impl BatchOutcome {
         Self { results }
     }
 
-    /// Returns the first refusal as an error, whatever became of the commands behind it.
+    /// Returns the first refusal as an error, also where commands behind it were executed.
     ///
     /// # Errors
     /// A command was refused.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EngineName, Protocol, Seconds};
+use super::{ConnectionState, EngineName, Protocol, Seconds};
 
 /// Describes a connection, or a template that makes a client return to its server.
 ///
@@ -20,9 +20,8 @@ pub struct Connection {
     pub service: SocketAddr,
     /// The real server. With a tunnel its family may differ from the client's.
     pub destination: SocketAddr,
-    /// The kernel's name of the state: `ESTABLISHED`, `SYN_RECV`, `FIN_WAIT`, `UDP`; for a template
-    /// `NONE` or `ASSURED`.
-    pub state: String,
+    /// The state; for a template [`None`](ConnectionState::None) or [`Assured`](ConnectionState::Assured).
+    pub state: ConnectionState,
     /// The time until the kernel forgets it.
     pub expires: Seconds,
     /// The persistence engine, if it keeps data for the connection.

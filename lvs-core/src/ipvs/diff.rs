@@ -285,11 +285,10 @@ mod tests {
             assert_eq!(objects.len() + stops.count(), commands.len());
             for place in 0..commands.len() {
                 let mut without = current.clone();
-                let rest = commands
+                let whole = commands
                     .iter()
                     .enumerate()
-                    .filter(|(other, _)| *other != place);
-                let whole = rest
+                    .filter(|(other, _)| *other != place)
                     .map(|(_, command)| without.apply(command))
                     .all(|result| result.is_ok());
                 let again = without.commands_to(&wanted);

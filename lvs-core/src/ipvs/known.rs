@@ -313,7 +313,7 @@ mod tests {
             (
                 Service {
                     scheduler: SchedulerName::WRR,
-                    ..known.clone()
+                    ..known
                 },
                 &web,
             ),

@@ -26,6 +26,7 @@ mod channel;
 mod command;
 mod configuration;
 mod connection;
+mod connection_state;
 mod daemon;
 mod describe;
 mod destination;
@@ -55,6 +56,7 @@ pub use batch::BatchOutcome;
 pub use command::Command;
 pub use configuration::Configuration;
 pub use connection::{Connection, Origin};
+pub use connection_state::ConnectionState;
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{Destination, DestinationId, DestinationStatus, Thresholds, Weight};
 #[cfg(feature = "cluster")]

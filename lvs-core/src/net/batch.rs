@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use nix::libc::{ESRCH, RTM_DELADDR, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWROUTE};
 
+use super::handle::{NEW, REPLACE};
 use super::{Address, Net, Route, RouteId, errno, message};
 use crate::error::{Error, Operation, Result};
 use crate::ipvs::BatchOutcome;
@@ -76,7 +76,6 @@ impl NetChange {
 
     /// Adds its message to a packet.
     fn push(&self, packet: &mut Packet, indexes: &Indexes) {
-        const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
         let index = |name: &IfName| indexes.get(name).copied();
         let of = |address: &Address| index(&address.id.interface).unwrap_or_default();
         let (kind, flags, payload) = match self {
@@ -90,10 +89,7 @@ impl NetChange {
                 (RTM_DELADDR, 0, payload)
             }
             Self::AddRoute(route) => (RTM_NEWROUTE, NEW, message::route::add(route, index)),
-            Self::ReplaceRoute(route) => {
-                let flags = NLM_F_CREATE | NLM_F_REPLACE;
-                (RTM_NEWROUTE, flags, message::route::add(route, index))
-            }
+            Self::ReplaceRoute(route) => (RTM_NEWROUTE, REPLACE, message::route::add(route, index)),
             Self::DeleteRoute(route) => (RTM_DELROUTE, 0, message::route::delete(route, index)),
         };
         packet.push(kind, flags, |out| out.extend(payload));

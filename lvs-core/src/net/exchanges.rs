@@ -324,8 +324,10 @@ impl Exchanges {
 
     /// Returns the own and the other end of connections whose clients send the same data again and again.
     pub(crate) fn stalled(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
-        let stalled = self.data.iter().filter(|(_, data)| data.is_stalled);
-        stalled.map(|(ends, _)| *ends)
+        self.data
+            .iter()
+            .filter(|(_, data)| data.is_stalled)
+            .map(|(ends, _)| *ends)
     }
 
     /// Returns whether packets were seen until long enough after that.

@@ -1,12 +1,15 @@
-//! The verbs of the handle about interfaces and tunnels.
+//! The verbs of the handle about interfaces and tunnels, and what is seen on them.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use nix::libc::{ENODEV, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK};
+use nix::libc::{
+    ENODEV, RTM_DELLINK, RTM_GETLINK, RTM_GETNEIGH, RTM_GETQDISC, RTM_NEWLINK, RTM_NEWNEIGH,
+    RTM_NEWQDISC, RTM_SETLINK,
+};
 
 use super::handle::{NEW, Net, decoded};
-use super::{Link, Tunnel, errno, message};
+use super::{Link, Neighbour, Qdisc, Tunnel, errno, message};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 
@@ -63,7 +66,13 @@ impl Net {
 
     fn set_state(&mut self, operation: Operation, name: &IfName, up: bool) -> Result<()> {
         let index = self.index(&operation, name)?;
-        self.change_link(operation, RTM_SETLINK, 0, &message::link::set_up(index, up))
+        self.change(
+            &operation,
+            RTM_SETLINK,
+            0,
+            &message::link::set_up(index, up),
+        )
+        .map_err(errno::link)
     }
 
     /// Sets the MTU of an interface, in bytes.
@@ -73,12 +82,13 @@ impl Net {
     pub fn set_mtu(&mut self, name: &IfName, mtu: u32) -> Result<()> {
         let operation = Operation::new("set MTU", format!("{mtu} of interface {name}"));
         let index = self.index(&operation, name)?;
-        self.change_link(
-            operation,
+        self.change(
+            &operation,
             RTM_SETLINK,
             0,
             &message::link::set_mtu(index, mtu),
         )
+        .map_err(errno::link)
     }
 
     /// Adds an interface to a bridge or bond, or removes it from one.
@@ -95,7 +105,8 @@ impl Net {
             None => 0,
         };
         let payload = message::link::set_controller(index, controller);
-        self.change_link(operation, RTM_SETLINK, 0, &payload)
+        self.change(&operation, RTM_SETLINK, 0, &payload)
+            .map_err(errno::link)
     }
 
     /// Makes a bridge, which is down at first.
@@ -104,7 +115,8 @@ impl Net {
     /// The name is in use ([`Error::is_already_exists`]), no privilege, or no bridges in this kernel.
     pub fn add_bridge(&mut self, name: &IfName) -> Result<()> {
         let operation = Operation::new("add bridge", name);
-        self.change_link(operation, RTM_NEWLINK, NEW, &message::link::bridge(name))
+        self.change(&operation, RTM_NEWLINK, NEW, &message::link::bridge(name))
+            .map_err(errno::link)
     }
 
     /// Makes a dummy interface, which carries addresses, drops packets and is down at first.
@@ -113,7 +125,8 @@ impl Net {
     /// The name is in use ([`Error::is_already_exists`]), no privilege, or no dummies in this kernel.
     pub fn add_dummy(&mut self, name: &IfName) -> Result<()> {
         let operation = Operation::new("add dummy interface", name);
-        self.change_link(operation, RTM_NEWLINK, NEW, &message::link::dummy(name))
+        self.change(&operation, RTM_NEWLINK, NEW, &message::link::dummy(name))
+            .map_err(errno::link)
     }
 
     /// Makes a veth pair, both ends down at first; the peer in another network namespace, if one is given.
@@ -128,7 +141,8 @@ impl Net {
     ) -> Result<()> {
         let operation = Operation::new("add veth", format!("{name} with peer {peer}"));
         let payload = message::link::veth(name, peer, peer_netns.map(|fd| fd.as_raw_fd()));
-        self.change_link(operation, RTM_NEWLINK, NEW, &payload)
+        self.change(&operation, RTM_NEWLINK, NEW, &payload)
+            .map_err(errno::link)
     }
 
     /// Makes a tunnel device, which is down at first. For the [fallback](Tunnel::is_fallback) device the
@@ -166,20 +180,39 @@ impl Net {
     pub fn delete_link(&mut self, name: &IfName) -> Result<()> {
         let operation = Operation::new("delete interface", name);
         let index = self.index(&operation, name)?;
-        self.change_link(operation, RTM_DELLINK, 0, &message::link::numbered(index))
+        self.change(&operation, RTM_DELLINK, 0, &message::link::numbered(index))
+            .map_err(errno::link)
     }
 
-    fn change_link(
-        &mut self,
-        operation: Operation,
-        kind: u16,
-        flags: u16,
-        payload: &[u8],
-    ) -> Result<()> {
-        self.conn
-            .request(&operation, kind, flags, payload)
-            .map(drop)
-            .map_err(errno::link)
+    /// Returns the neighbours of all links, of both families.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("ip neighbour", "arp", "RTM_GETNEIGH"))]
+    pub fn neighbours(&mut self) -> Result<Vec<Neighbour>> {
+        let list = message::neighbour::list();
+        let replies = self.list("list neighbours", RTM_GETNEIGH, RTM_NEWNEIGH, &list)?;
+        let names = self.names()?;
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::neighbour::decode(payload, &names))
+            .collect())
+    }
+
+    /// Returns the queueing disciplines of all interfaces, without those that do nothing.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("tc qdisc show", "RTM_GETQDISC"))]
+    pub fn qdiscs(&mut self) -> Result<Vec<Qdisc>> {
+        let list = message::qdisc::list();
+        let replies = self.list(
+            "list queueing disciplines",
+            RTM_GETQDISC,
+            RTM_NEWQDISC,
+            &list,
+        );
+        self.named(replies, message::qdisc::decode)
     }
 
     pub(super) fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {
@@ -206,5 +239,14 @@ impl Net {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Error {
+    /// Returns what [`Net::links`] has read of a list that kept changing ([`is_unsettled`](Self::is_unsettled)):
+    /// some of the interfaces may not exist any more, and others may be missing.
+    #[must_use]
+    pub fn seen_links(&self) -> Option<&[Link]> {
+        self.payload::<Vec<Link>>().map(Vec::as_slice)
     }
 }

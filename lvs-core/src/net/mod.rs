@@ -5,6 +5,7 @@
 //! who has an address, [`owners()`] asks for many at once, and [`announce()`] tells it.
 
 mod address;
+mod address_verbs;
 mod announce;
 pub mod arp;
 #[cfg(feature = "check")]
@@ -24,13 +25,14 @@ pub mod ndp;
 mod neighbour;
 mod owners;
 #[cfg(feature = "check")]
-mod packet_head;
+pub(crate) mod packet_head;
 mod packet_socket;
 mod policy_rule;
 mod qdisc;
 mod raw_attribute;
 mod refusing_route;
 mod route;
+mod route_verbs;
 #[cfg(feature = "check")]
 mod tap;
 mod tunnel;

@@ -95,11 +95,13 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let mut bytes = [source.octets(), destination.octets()].concat();
     bytes.extend([0, 0, 0, message.len() as u8, 0, 0, 0, ICMPV6]);
     bytes.extend(message);
-    let words = bytes.chunks(2).map(|word| match word {
-        [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
-        _ => 0,
-    });
-    let mut sum: u32 = words.sum();
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|word| match word {
+            [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
+            _ => 0,
+        })
+        .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -1,11 +1,13 @@
 //! The heads of IP packets: who sends them to whom, and what a segment of TCP is for.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::ipvs::Protocol;
 
 /// The protocols of an IP packet that is encapsulated as it is (`IPPROTO_IPIP`, `IPPROTO_IPV6`).
 const ENCAPSULATED: [u8; 2] = [4, 41];
+/// The least length of a header of IPv4.
+const IPV4_HEADER: usize = 20;
 /// The flags of a segment that begins a connection: SYN, without ACK.
 const SYN: u8 = 0x02;
 const SYN_AND_ACK: u8 = 0x12;
@@ -22,58 +24,87 @@ pub(crate) struct Arrival {
 
 /// Is the head of an IP packet with ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub(super) protocol: Protocol,
-    pub(super) source: SocketAddr,
-    pub(super) destination: SocketAddr,
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
     /// The flags of TCP; 0 otherwise.
     flags: u8,
     /// The number of the first byte of data, for TCP with data.
     pub(super) number: Option<u32>,
 }
 
+/// What the header of IP says of a packet.
+struct Carried<'a> {
+    protocol: u8,
+    source: IpAddr,
+    destination: IpAddr,
+    /// How much the packet carries, which may be more than was captured.
+    length: usize,
+    rest: &'a [u8],
+}
+
+impl<'a> Carried<'a> {
+    fn by(packet: &'a [u8]) -> Option<Self> {
+        match *packet.first()? >> 4 {
+            4 => Self::by_ipv4(packet),
+            6 => Self::by_ipv6(packet),
+            _ => None,
+        }
+    }
+
+    /// Reads a packet of IPv4; `None` for a fragment behind the first. A header that says less than 20 bytes is none:
+    /// a packet would carry itself otherwise.
+    fn by_ipv4(packet: &'a [u8]) -> Option<Self> {
+        let ip = |at: usize| -> Option<IpAddr> {
+            let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+            Some(octets.into())
+        };
+        if number(packet, 6)? & 0x1FFF != 0 {
+            return None;
+        }
+        let header = usize::from(packet.first()? & 0x0F) * 4;
+        if header < IPV4_HEADER {
+            return None;
+        }
+        Some(Self {
+            protocol: *packet.get(9)?,
+            source: ip(12)?,
+            destination: ip(16)?,
+            length: usize::from(number(packet, 2)?).saturating_sub(header),
+            rest: packet.get(header..)?,
+        })
+    }
+
+    fn by_ipv6(packet: &'a [u8]) -> Option<Self> {
+        let ip = |at: usize| -> Option<IpAddr> {
+            let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
+            Some(octets.into())
+        };
+        Some(Self {
+            protocol: *packet.get(6)?,
+            source: ip(8)?,
+            destination: ip(24)?,
+            length: number(packet, 4)?.into(),
+            rest: packet.get(40..)?,
+        })
+    }
+}
+
 impl Head {
     /// Reads a packet, or the one inside it; `None` for fragments without ports, and for IPv6 with extension headers.
-    pub(super) fn read(packet: &[u8]) -> Option<Self> {
-        let first = *packet.first()?;
-        let (protocol, source, destination, length, rest): (_, IpAddr, IpAddr, _, _) =
-            match first >> 4 {
-                4 => {
-                    let is_later_fragment = number(packet, 6)? & 0x1FFF != 0;
-                    let ip = |at: usize| -> Option<Ipv4Addr> {
-                        let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
-                        Some(octets.into())
-                    };
-                    if is_later_fragment {
-                        return None;
-                    }
-                    let header = usize::from(first & 0x0F) * 4;
-                    (
-                        *packet.get(9)?,
-                        ip(12)?.into(),
-                        ip(16)?.into(),
-                        usize::from(number(packet, 2)?).saturating_sub(header),
-                        packet.get(header..)?,
-                    )
-                }
-                6 => {
-                    let ip = |at: usize| -> Option<Ipv6Addr> {
-                        let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
-                        Some(octets.into())
-                    };
-                    (
-                        *packet.get(6)?,
-                        ip(8)?.into(),
-                        ip(24)?.into(),
-                        number(packet, 4)?.into(),
-                        packet.get(40..)?,
-                    )
-                }
-                _ => return None,
-            };
-        if ENCAPSULATED.contains(&protocol) {
-            return Self::read(rest);
+    pub(crate) fn read(packet: &[u8]) -> Option<Self> {
+        let mut carried = Carried::by(packet)?;
+        while ENCAPSULATED.contains(&carried.protocol) {
+            carried = Carried::by(carried.rest)?;
         }
+        let Carried {
+            protocol,
+            source,
+            destination,
+            length,
+            rest,
+        } = carried;
         let protocol = Protocol(protocol.into());
         let (flags, data) = match protocol {
             Protocol::TCP => (*rest.get(13)?, length > usize::from(rest.get(12)? >> 4) * 4),
@@ -158,6 +189,18 @@ mod tests {
         let read = arrival(&six).unwrap();
         assert_eq!(read.own, "[2001:db8::1]:53".parse().unwrap());
         assert_eq!(read.client, "[2001:db8::7]:49152".parse().unwrap());
+    }
+
+    #[test]
+    fn a_header_without_length_carries_nothing() {
+        for length in 0..5 {
+            let mut packet = question();
+            packet[0] = 0x40 | length;
+            for protocol in [4, 17] {
+                packet[9] = protocol;
+                assert_eq!(arrival(&packet), None, "{length} {protocol}");
+            }
+        }
     }
 
     #[test]

@@ -80,8 +80,11 @@ impl<'a> PacketSocket<'a> {
     pub(super) fn send(&self, frames: &[Vec<u8>]) -> Result<()> {
         let mut rest = frames;
         while !rest.is_empty() {
-            let next = rest.iter().take(AT_ONCE);
-            let slices: Vec<_> = next.map(|frame| [IoSlice::new(frame)]).collect();
+            let slices: Vec<_> = rest
+                .iter()
+                .take(AT_ONCE)
+                .map(|frame| [IoSlice::new(frame)])
+                .collect();
             let mut headers = MultiHeaders::<()>::preallocate(slices.len(), None);
             let addresses = vec![None; slices.len()];
             let fd = self.socket.as_raw_fd();

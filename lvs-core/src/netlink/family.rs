@@ -35,10 +35,10 @@ pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Res
 /// Finds the number of a family without making the kernel load a module: it lists all existing families.
 pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result<Option<u16>> {
     let replies = conn.dump(operation, CONTROLLER, &GET_FAMILY)?;
-    let mut named = replies
+    Ok(replies
         .iter()
-        .filter(|reply| is_named(&reply.payload, name));
-    Ok(named.find_map(|reply| number(&reply.payload)))
+        .filter(|reply| is_named(&reply.payload, name))
+        .find_map(|reply| number(&reply.payload)))
 }
 
 fn is_named(payload: &[u8], name: &str) -> bool {

@@ -100,10 +100,11 @@ impl Proc {
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
+    /// use lvs_core::ipvs::ConnectionState;
     /// use lvs_core::proc::Proc;
     /// let mut established = 0;
     /// Proc::new().for_each_connection(|connection| {
-    ///     established += usize::from(connection.state == "ESTABLISHED");
+    ///     established += usize::from(connection.state == ConnectionState::Established);
     ///     ControlFlow::<()>::Continue(())
     /// })?;
     /// # Ok::<(), lvs_core::Error>(())
@@ -220,6 +221,7 @@ impl Default for Proc {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipvs::ConnectionState;
 
     #[test]
     fn an_absent_file_means_not_loaded() {
@@ -257,7 +259,7 @@ mod tests {
                 _ => ControlFlow::Continue(()),
             }
         });
-        assert_eq!(end.unwrap(), ControlFlow::Break("SYN_RECV".to_owned()));
+        assert_eq!(end.unwrap(), ControlFlow::Break(ConnectionState::SynRecv));
         assert_eq!(seen, 2);
     }
 

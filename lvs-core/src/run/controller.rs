@@ -193,12 +193,12 @@ impl Controller {
         let posture = old.as_ref().and_then(|old| old.posture);
         let mut known: BTreeMap<DestinationId, DestinationState> = old
             .map(|old| {
-                let ids = old
-                    .service
+                old.service
                     .destinations
                     .into_iter()
-                    .map(|checked| checked.id);
-                ids.zip(old.destinations).collect()
+                    .map(|checked| checked.id)
+                    .zip(old.destinations)
+                    .collect()
             })
             .unwrap_or_default();
         let destinations = service

@@ -58,8 +58,9 @@ impl CheckedService {
         };
         let mut probes = plan.probes.iter();
         let kept = cluster.kept_virtual_ips();
-        let services = cluster.services().iter();
-        services
+        cluster
+            .services()
+            .iter()
             .filter(|service| !service.checks.is_empty())
             .map(|service| Self {
                 id: service.service.id,
@@ -91,8 +92,10 @@ impl CheckedDestination {
         destination: &VirtualDestination,
         probe: &PlannedProbe,
     ) -> Self {
-        let checks = service.checks_of(destination).iter();
-        let targets = checks.filter_map(|check| CheckedTarget::of(cluster, check, probe));
+        let targets = service
+            .checks_of(destination)
+            .iter()
+            .filter_map(|check| CheckedTarget::of(cluster, check, probe));
         Self {
             id: probe.destination,
             server: destination.real_server.clone(),

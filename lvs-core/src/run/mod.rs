@@ -43,6 +43,8 @@ mod service;
 mod status;
 mod supervisor;
 mod table;
+#[cfg(feature = "toml")]
+mod targets;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -56,4 +58,6 @@ pub use event::{
 pub use pool::ProbePool;
 pub use runner::{RunError, RunEvent, Runner, RunnerHandle};
 pub use status::{ClusterStatus, DestinationReport, DrainStatus, ServiceReport, Status};
+#[cfg(feature = "toml")]
+pub use targets::TargetFiles;
 pub use view::{DestinationView, ServiceView};

@@ -111,7 +111,7 @@ impl Running {
             return;
         }
         let kept = Kept::new(&self.node, absent.clone());
-        match self.runner.state.publish(&self.node.cluster, &kept) {
+        match self.runner.state.publish(&self.node.cluster, kept) {
             Ok(()) => self.published = Some(absent),
             Err(error) => self.fail(&error, events),
         }

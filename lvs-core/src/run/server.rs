@@ -1,20 +1,22 @@
 //! Answers to those who ask the controller: by its Unix socket, and metrics by HTTP.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::metrics::Dialect;
 use super::runner::Input;
 use crate::error::{Error, Operation, Result};
 
-/// How long a client may take.
+/// How long a client may take for a part of its request, and for a part of the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a scrape may take as a whole: no program that scrapes waits so long.
+const LONGEST_SCRAPE: Duration = Duration::from_secs(60);
 /// The longest request in bytes.
 const LONGEST: u64 = 16 << 10;
 /// The most clients at a time.
@@ -72,9 +74,8 @@ pub(super) fn serve_http(listener: TcpListener, input: Sender<Input>) {
     serve(
         move || Ok(listener.accept()?.0),
         move |stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            let head = head(&stream)?;
+            let mut stream = Timed::new(stream, LONGEST_SCRAPE);
+            let head = head(&mut stream)?;
             let path = head.split_ascii_whitespace().nth(1).unwrap_or_default();
             let (status, kind, body) = match path.split('?').next() {
                 Some("/metrics" | "/") if head.starts_with("GET ") => {
@@ -91,10 +92,50 @@ pub(super) fn serve_http(listener: TcpListener, input: Sender<Input>) {
             let head = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
             );
-            (&stream).write_all(head.as_bytes())?;
-            (&stream).write_all(body.as_bytes())
+            stream.write_all(head.as_bytes())?;
+            stream.write_all(body.as_bytes())
         },
     );
+}
+
+/// A connection that is used for a limited time, however slowly its client goes on: there is room for a few only.
+struct Timed {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Timed {
+    fn new(stream: TcpStream, time: Duration) -> Self {
+        Self {
+            stream,
+            until: Instant::now() + time,
+        }
+    }
+
+    fn left(&self) -> io::Result<Option<Duration>> {
+        match self.until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(Some(left.min(PATIENCE))),
+        }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 /// Reads the lines up to the empty one.
@@ -150,4 +191,26 @@ fn ask(input: &Sender<Input>, request: Request) -> io::Result<String> {
         .send(Input::Ask(request, answer))
         .map_err(|_| io::Error::other("the controller has ended"))?;
     answered.recv_timeout(PATIENCE).map_err(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_served_until_its_time_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        let served = listener.accept().unwrap().0;
+        let mut late = Timed::new(served.try_clone().unwrap(), Duration::ZERO);
+        for error in [
+            head(&mut late).unwrap_err(),
+            late.write_all(b"HTTP/1.1").unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        let mut timely = Timed::new(served, LONGEST_SCRAPE);
+        assert!(head(&mut timely).unwrap().starts_with("GET /metrics"));
+    }
 }

@@ -38,8 +38,9 @@ impl DestinationState {
 
     /// Returns until when its health may turn out either way; `None` if it is known.
     fn pending_until(&self, checked: &CheckedDestination, probes: &Probes) -> Option<Duration> {
-        let unknown = self.probes.iter().zip(&checked.targets);
-        unknown
+        self.probes
+            .iter()
+            .zip(&checked.targets)
             .filter_map(|(id, target)| Some((probes.tracker(*id)?, target.timing)))
             .filter(|(tracker, _)| tracker.health() == Health::Unknown)
             .map(|(tracker, timing)| tracker.since() + timing.longest_until_known())

@@ -64,8 +64,10 @@ impl Supervisor {
     }
 
     pub(super) fn reloading(&self) {
-        let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
-        let microseconds = now.unwrap_or_default().as_micros();
+        let microseconds = clock_gettime(ClockId::CLOCK_MONOTONIC)
+            .map(Duration::from)
+            .unwrap_or_default()
+            .as_micros();
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
     }
 

@@ -49,8 +49,11 @@ impl Running {
 
     fn desired(&self, service: &ServiceId, id: &DestinationId) -> Option<Destination> {
         let desired = self.node.services.find(service)?;
-        let mut destinations = desired.destinations.iter().map(|desired| desired.value);
-        destinations.find(|destination| destination.id == *id)
+        desired
+            .destinations
+            .iter()
+            .map(|desired| desired.value)
+            .find(|destination| destination.id == *id)
     }
 
     /// Reads the table and then the record: a drain is on record before it is in the table. What the record says
@@ -84,8 +87,10 @@ impl Running {
 fn weights<'a>(listing: &Listing, ids: impl Iterator<Item = &'a ServiceId>) -> KernelWeights {
     let mut listed: HashMap<ListedId, BTreeMap<DestinationId, Weight>> = HashMap::new();
     for service in &listing.services {
-        let destinations = service.destinations.iter();
-        let weights = destinations.map(|destination| (destination.id, destination.weight));
+        let weights = service
+            .destinations
+            .iter()
+            .map(|destination| (destination.id, destination.weight));
         listed.entry(service.id).or_default().extend(weights);
     }
     ids.filter_map(|id| Some((*id, listed.get(&ListedId::from(*id))?.clone())))

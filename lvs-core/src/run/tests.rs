@@ -77,8 +77,12 @@ impl Bench {
         };
         bench.step(Event::Withdrawn(absent));
         let weights = |service: &CheckedService| -> BTreeMap<DestinationId, Weight> {
-            let ids = service.destinations.iter().map(|checked| checked.id);
-            ids.map(|id| (id, Weight::new(weight).unwrap())).collect()
+            service
+                .destinations
+                .iter()
+                .map(|checked| checked.id)
+                .map(|id| (id, Weight::new(weight).unwrap()))
+                .collect()
         };
         let kernel = services
             .iter()

@@ -242,8 +242,12 @@ mod tests {
             let before = servers(&weights);
             let after: Vec<_> = before.iter().skip(1).copied().collect();
             let (old, new) = (deal(&before), deal(&after));
-            let moved = old.iter().zip(&new).filter(|(old, new)| **old != **new + 1);
-            let share = moved.count() as f64 / f64::from(SLOTS);
+            let share = old
+                .iter()
+                .zip(&new)
+                .filter(|(old, new)| **old != **new + 1)
+                .count() as f64
+                / f64::from(SLOTS);
             let least = 1.0 / n as f64;
             assert!(
                 share < 2.0 * least + 0.02 && share > 0.8 * least,

@@ -83,9 +83,7 @@ pub struct Wrr {
     level: u32,
     /// The servers with a weight, the heaviest first, equals in list order.
     by_weight: Vec<Rank>,
-    /// How many of `by_weight` reach the level.
-    reached: usize,
-    /// The servers that reach the level, by their place in the list.
+    /// The servers that reach the level, by their place in the list: the first ones of `by_weight`.
     serving: Vec<usize>,
     /// The index in `serving` of the next candidate; 0 also means that the kernel's cursor is at the head.
     next: usize,
@@ -104,7 +102,6 @@ impl Default for Wrr {
             top: 0,
             level: 0,
             by_weight: Vec::new(),
-            reached: 0,
             serving: Vec::new(),
             next: 0,
         }
@@ -145,19 +142,25 @@ impl Wrr {
     /// Begins the pass of a level; a lower one than before, unless the cycle restarts.
     fn enter(&mut self, level: u32) {
         if level > self.level {
-            self.restart();
+            self.serving.clear();
         }
         self.level = level;
         self.next = 0;
-        let next = self.by_weight.get(self.reached);
-        if next.is_some_and(|rank| rank.weight >= level) {
+        if self.next_weight() >= level {
             self.reach(level);
         }
     }
 
-    /// Adds the servers that the level reaches now.
+    /// Returns the highest weight that the level does not reach, or 0.
+    fn next_weight(&self) -> u32 {
+        let next = self.by_weight.get(self.serving.len());
+        next.map_or(0, |rank| rank.weight)
+    }
+
+    /// Adds the servers that the level reaches now; at most levels there are none.
+    #[cold]
     fn reach(&mut self, level: u32) {
-        let known = self.reached;
+        let known = self.serving.len();
         let reached = |rank: &&Rank| rank.weight >= level;
         self.serving.extend(
             self.by_weight
@@ -166,25 +169,16 @@ impl Wrr {
                 .take_while(reached)
                 .map(|rank| rank.index),
         );
-        self.reached = self.serving.len();
         // Two sorted runs, which the stable sort merges in one go.
         self.serving.sort();
-    }
-
-    fn restart(&mut self) {
-        self.serving.clear();
-        self.reached = 0;
     }
 
     /// Returns the level below, 0 below the lowest. If all servers of this level are full, it is the first
     /// level that another server reaches.
     fn below(&self, all_full: bool) -> u32 {
-        if !all_full {
-            return self.level.saturating_sub(self.step);
-        }
-        match self.by_weight.get(self.reached) {
-            Some(rank) => rank.weight - (self.step - 1),
-            None => 0,
+        match all_full {
+            false => self.level.saturating_sub(self.step),
+            true => self.next_weight().saturating_sub(self.step - 1),
         }
     }
 
@@ -242,7 +236,7 @@ impl Scheduler for Wrr {
         } else {
             self.level
         };
-        self.restart();
+        self.serving.clear();
         self.enter(level);
     }
 

@@ -101,7 +101,10 @@ fn switches_and_daemons_are_applied_and_stay_applied() -> Outcome {
         let plan = apply(&node, host).unwrap();
         assert_eq!(plan.steps().count(), 2, "{plan}");
         let ids = host.ipvs().unwrap().daemons().unwrap();
-        assert_eq!(ids.iter().map(|it| it.sync_id).collect::<Vec<_>>(), [8, 8]);
+        assert_eq!(
+            ids.iter().map(|daemon| daemon.sync_id).collect::<Vec<_>>(),
+            [8, 8]
+        );
         let key = SysctlKey::ipvs("sync_threshold").unwrap();
         assert_eq!(host.sysctl().read(&key).unwrap(), "3 10");
     })
@@ -240,7 +243,11 @@ fn removal_takes_services_and_virtual_ips() -> Outcome {
         director.remove(host, &mut |_| ()).unwrap();
         let left = observe(&director, host);
         assert!(left.services().is_empty());
-        let addresses: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
+        let addresses: Vec<_> = left
+            .addresses
+            .iter()
+            .map(|address| address.id.to_string())
+            .collect();
         assert_eq!(addresses, ["192.168.1.11/24 on eth0"]);
         assert_eq!(
             left.routes.len(),
@@ -255,7 +262,11 @@ fn removal_takes_services_and_virtual_ips() -> Outcome {
         apply(&server, host).unwrap();
         server.remove(host, &mut |_| ()).unwrap();
         let left = observe(&server, host);
-        assert!(left.addresses.iter().all(|it| !server.is_virtual(&it.id)));
+        assert!(
+            left.addresses
+                .iter()
+                .all(|address| !server.is_virtual(&address.id))
+        );
         assert_eq!(
             left.routes.len(),
             1,
@@ -294,7 +305,11 @@ fn removal_puts_back_what_goes_along() -> Outcome {
         let plan = director.remove(host, &mut |_| ()).unwrap();
         let left = observe(&director, host);
         assert_eq!(left, plan.outcome(&before), "{plan}");
-        let addresses: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
+        let addresses: Vec<_> = left
+            .addresses
+            .iter()
+            .map(|address| address.id.to_string())
+            .collect();
         assert_eq!(addresses, ["192.168.1.11/24 on eth0"], "{plan}");
         assert_eq!(left.routes, before.routes, "{plan}");
         Ok(())
@@ -348,7 +363,7 @@ fn a_service_is_taken_over_only_when_told() -> Outcome {
             .ipvs()?
             .services()?
             .iter()
-            .map(|it| it.service.id)
+            .map(|status| status.service.id)
             .collect();
         assert_eq!(left, ["tcp 172.16.5.11:80".parse().unwrap()]);
         Ok(())

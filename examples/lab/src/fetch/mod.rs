@@ -71,10 +71,27 @@ pub fn prepare() -> Result<()> {
 /// Fetches Debian's prometheus on the host, once, for guests that run [`promtool`](crate::promtool): for the `before`
 /// of [`tests!`](crate::tests!). Where it cannot be had, these tests are skipped.
 pub fn fetch_prometheus() {
-    let fetched = home::home().and_then(|home| fetch(&home, &[Product::Prometheus]));
-    if let Err(error) = fetched {
+    // It needs no library but the host's own libc.
+    if let Err(error) = fetch_packages(PROMETHEUS_DIRECTORY, &["prometheus"]) {
         eprintln!("lvs-lab: no prometheus: {error}");
     }
+}
+
+/// Fetches packages of Debian bookworm on the host, once, without those on which they depend, and returns the
+/// directory in which they are unpacked.
+///
+/// It has the given name among the lab's files. Other packages need another name, because an existing directory is
+/// never fetched again.
+///
+/// # Errors
+/// [`Error::Unavailable`] where there is no apt, no Debian archive or no network.
+pub fn fetch_packages(
+    directory: &'static str,
+    packages: &'static [&'static str],
+) -> Result<PathBuf> {
+    let home = home::home()?;
+    fetch(&home, &[Product::Packages(directory, packages)])?;
+    Ok(home.join(directory))
 }
 
 /// Returns the root of Debian's prometheus, if it was fetched.
@@ -145,7 +162,8 @@ enum Product {
     /// The kernel of a suite.
     Kernel(String),
     Tools,
-    Prometheus,
+    /// These packages in a directory of this name.
+    Packages(&'static str, &'static [&'static str]),
 }
 
 impl Product {
@@ -153,14 +171,14 @@ impl Product {
         match self {
             Self::Kernel(suite) => format!("kernel-{suite}"),
             Self::Tools => TOOLS_DIRECTORY.to_owned(),
-            Self::Prometheus => PROMETHEUS_DIRECTORY.to_owned(),
+            Self::Packages(directory, _) => (*directory).to_owned(),
         }
     }
 
     fn suite(&self) -> &str {
         match self {
             Self::Kernel(suite) => suite,
-            Self::Tools | Self::Prometheus => BOOKWORM,
+            Self::Tools | Self::Packages(..) => BOOKWORM,
         }
     }
 
@@ -172,8 +190,7 @@ impl Product {
                 let packages = apt.with_libraries(BOOKWORM, &TOOLS)?;
                 apt.unpack(BOOKWORM, &packages, stage)
             }
-            // It needs no library but the host's own libc.
-            Self::Prometheus => apt.unpack(BOOKWORM, &["prometheus"], stage),
+            Self::Packages(_, packages) => apt.unpack(BOOKWORM, packages, stage),
         }
     }
 }
@@ -197,7 +214,7 @@ fn fetch(home: &Path, products: &[Product]) -> Result<()> {
         return Ok(());
     }
     eprintln!(
-        "lvs-lab: fetching a kernel and tools from Debian into {}, once",
+        "lvs-lab: fetching packages of Debian into {}, once",
         home.display()
     );
     // The holder of the lock is alone: files there are left from an interrupted run.

@@ -14,6 +14,7 @@ use crate::run::resident::{DR, Resident, checked, with_keys};
 
 lvs_lab::tests! {
     before = lvs_lab::fetch_prometheus;
+    #[long]
     alerts_fire_for_their_faults,
     alerts_fire_for_roles,
 }

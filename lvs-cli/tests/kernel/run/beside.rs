@@ -158,7 +158,7 @@ pub(crate) fn drains_reach_it() {
 /// The real server is healthy, and does not count all the same.
 pub(crate) fn a_drain_warns_of_the_minimum() {
     let keys = "minimum = 2\nbelow-minimum = \"refuse\"";
-    let resident = Resident::new(&with_keys(DR, keys), &[]);
+    let mut resident = Resident::new(&with_keys(DR, keys), &[]);
     let drained = resident.lvsctl(&["drain", "realserver1"]);
     says(
         &drained,
@@ -169,6 +169,19 @@ pub(crate) fn a_drain_warns_of_the_minimum() {
     resident.waits_for(&[0, 0]);
     resident.prints(&["undrain", "realserver1"]);
     resident.waits_for(&[2, 3]);
+    // Without a controller nothing happens below the minimum, and weights tell that clients are lost.
+    resident.end(Signal::SIGTERM);
+    let drained = resident.lvsctl(&["drain", "realserver1"]);
+    let errors = String::from_utf8_lossy(&drained.stderr);
+    assert!(
+        drained.status.success() && !errors.contains("warning"),
+        "{errors}"
+    );
+    says(
+        &resident.lvsctl(&["drain", "realserver2"]),
+        0,
+        "warning: tcp 172.16.5.11:80: every destination has weight 0: all new connections are refused\nhint: ",
+    );
 }
 
 pub(crate) fn what_others_change_is_repaired() {
@@ -221,6 +234,16 @@ pub(crate) fn what_others_change_is_only_reported() {
     resident.waits_for_message("drift");
     assert!(resident.prints(&["status"]).contains("drift: "));
     resident.on_director(|host| assert_eq!(host.sysctl().read(&key()).unwrap(), "0"));
+    // Healthy servers are no use to clients without the service.
+    let metric = "lvs_service_below_minimum{cluster=\"web\",service=\"tcp 172.16.5.11:80\"}";
+    let has = |resident: &Resident, value: u8| {
+        let metrics = resident.prints(&["metrics"]);
+        metrics.contains(&format!("{metric} {value}\n"))
+    };
+    assert!(has(&resident, 0));
+    let service = resident.service();
+    resident.on_director(move |host| host.ipvs().unwrap().delete_service(&service).unwrap());
+    resident.waits("service below its minimum", || has(&resident, 1));
 }
 
 const TWO_VIPS: &str = r#"  { interface = "eth0", address = "172.16.5.12/32" },

@@ -52,6 +52,8 @@ lvs_lab::tests! {
     rules::a_dead_server_is_removed_and_added_again,
     rules::a_weight_rises_slowly,
     targets::targets_of_another_program_are_served,
+    targets::fewer_targets_than_the_minimum_are_followed,
+    targets::a_file_without_targets_keeps_no_other_back,
     same_file::a_removed_server_is_no_difference,
     same_file::a_weight_of_0_and_a_withdrawn_virtual_ip_are_no_difference,
     same_file::other_weights_are_refused,

@@ -173,6 +173,11 @@ impl Resident {
         self.on(&self.director, act)
     }
 
+    /// The first service.
+    pub(crate) const fn service(&self) -> ServiceId {
+        self.service
+    }
+
     /// The weights of the first service, by the last number of the destination's address.
     pub(crate) fn weights(&self) -> Vec<(String, u32)> {
         let service = self.service;

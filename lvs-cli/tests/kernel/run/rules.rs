@@ -1,5 +1,6 @@
 //! What follows from health besides a weight of 0.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
 use nix::sys::signal::Signal;
@@ -103,6 +104,7 @@ pub(crate) fn what_health_decided_is_told_when_it_has_ended() {
     ] {
         assert!(status.contains(part), "{part:?} is not in {status}");
     }
+    comes_after_a_reboot(&resident);
     for verb in ["plan", "apply"] {
         let said = resident.prints(&[verb]);
         for part in [
@@ -118,6 +120,21 @@ pub(crate) fn what_health_decided_is_told_when_it_has_ended() {
         !status.contains("withdrawn") && !status.contains("ran last"),
         "{status}"
     );
+}
+
+/// A state directory on a disk outlives the kernel of which it tells: nothing of that one is said of another.
+fn comes_after_a_reboot(resident: &Resident) {
+    const KEPT: &str = "/run/state/web.kept";
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let told = fs::read_to_string(KEPT).unwrap();
+    let before = told.replace(boot.trim(), "of-another-kernel");
+    assert_ne!(before, told);
+    fs::write(KEPT, before).unwrap();
+    for verb in ["plan", "status"] {
+        let said = resident.prints(&[verb]);
+        assert!(!said.contains("ran last"), "{verb}: {said}");
+    }
+    fs::write(KEPT, told).unwrap();
 }
 
 /// Another service on the virtual IP, before what follows.

@@ -13,6 +13,7 @@ mod waiting;
 
 lvs_lab::tests! {
     hidden_proc::what_proc_hides_is_not_absent,
+    #[long]
     kinds::no_kind_of_file_prevents_a_role,
     kinds::every_kind_of_file_at_every_name,
     modules::the_kernel_loads_modules_for_who_may_not,

@@ -54,28 +54,38 @@ lvs_lab::tests! {
     records::a_renamed_cluster_keeps_its_record,
     records::a_renamed_node_keeps_its_record,
     records::unmanaged_destinations_are_refused,
+    #[long]
     rollout::a_renamed_node_is_not_removed,
+    #[long]
     rollout::a_renamed_cluster_is_served_on,
     rollout::a_changed_gateway_fails_no_client,
+    #[long]
     rollout::a_moved_real_server_loses_no_client,
     rollout::a_virtual_ip_moves_to_another_prefix,
+    #[long]
     rollout::a_virtual_ip_moves_to_another_interface,
     rollout::two_directors_change_their_gateway_address,
     rollout::two_directors_are_renamed_and_served_on,
     rollout::a_changed_port_of_the_real_servers_fails_no_client,
     rollout::other_shares_fail_no_client,
+    #[long]
     several::two_clusters_leave_a_node_in_any_order,
     several::two_values_of_a_sysctl_are_refused,
     several::drains_and_the_role_outlive_a_reboot,
     several::what_is_done_is_no_failure_without_a_place_to_report_it,
+    #[long]
     rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
     rollout::a_moved_virtual_ip_is_announced,
     rollout::a_virtual_ip_on_lo_is_announced_on_the_link,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
+    #[long]
     method::a_tunnel_becomes_direct_routing_and_back,
+    #[long]
     method::an_encapsulation_becomes_another,
+    #[long]
     method::an_old_connection_diverts_no_new_one,
+    #[long]
     method::an_old_connection_of_a_removed_method_diverts_no_new_one,
     method::a_connection_of_an_unconfirmed_method_diverts_no_new_one,
     method::a_connection_of_a_removed_take_over_diverts_no_new_one,

@@ -99,7 +99,7 @@ pub(crate) fn what_outlives_a_removal_is_said() {
     );
     // Of the record only the drains are left.
     fs::remove_file(format!("{}/web@director.json", node.state)).unwrap();
-    let lost = "web: no such file, and the record of what was applied here is lost";
+    let lost = "web: no such file, and no record says what of it was applied here";
     says(&typed(&["remove", "web"]), 1, &[lost]);
 }
 

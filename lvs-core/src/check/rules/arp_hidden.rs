@@ -35,13 +35,14 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     if scene.facts.is_standby() || !is_any {
         return Vec::new();
     }
-    let servers = scene.cluster.real_servers().iter();
-    let gateways: BTreeSet<_> = servers
+    let gateways: BTreeSet<_> = scene
+        .cluster
+        .real_servers()
+        .iter()
         .flat_map(|server| scene.cluster.gateways(server, Family::Ipv4))
         .collect();
     let vips = scene.cluster.virtual_ips();
-    let addresses = scene.facts.addresses.iter();
-    let carried = addresses.filter(|address| {
+    let carried = scene.facts.addresses.iter().filter(|address| {
         let ip = address.id.network.addr();
         ip.is_ipv4() && (vips.contains(&ip) || gateways.contains(&ip))
     });
@@ -69,8 +70,12 @@ pub(super) fn of_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
     if scene.received_vips().iter().any(IpAddr::is_ipv4) {
         return Vec::new();
     }
-    let own = scene.node.addresses.iter().map(|address| &address.id);
-    own.filter(|id| id.network.addr().is_ipv4() && scene.facts.has_neighbours(&id.interface))
+    scene
+        .node
+        .addresses
+        .iter()
+        .map(|address| &address.id)
+        .filter(|id| id.network.addr().is_ipv4() && scene.facts.has_neighbours(&id.interface))
         .filter(|id| scene.facts.effective().arp_ignore(&id.interface) == Some(ALL))
         .map(|id| scene.hidden(id, &id.interface, ALL))
         .collect()
@@ -108,8 +113,7 @@ impl DirectorScene<'_> {
         let ip = vip.id.network.addr();
         let is_here = vip.id.interface == *link;
         let is_in_network = || {
-            let mut addresses = self.facts.addresses.iter();
-            addresses.any(|address| {
+            self.facts.addresses.iter().any(|address| {
                 let network = &address.id.network;
                 address.id.interface == *link && is_wide(network) && network.contains(&ip)
             })

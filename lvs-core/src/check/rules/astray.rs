@@ -103,8 +103,7 @@ impl RealServerScene<'_> {
     fn strays(&self) -> impl Iterator<Item = &PathFact> {
         let vips = self.received_vips();
         let [four, six] = [Family::Ipv4, Family::Ipv6].map(|family| self.default_of_file(family));
-        let paths = self.facts.paths.iter();
-        paths.filter(move |path| {
+        self.facts.paths.iter().filter(move |path| {
             let right = if path.query.destination.is_ipv4() {
                 four
             } else {
@@ -121,9 +120,9 @@ impl RealServerScene<'_> {
 
     /// Returns whether an answer goes to a neighbour on a network that the file gives this node.
     fn is_of_own_network(&self, path: &PathFact) -> bool {
-        let mut own = sharing_network(&self.node.addresses, path.query.destination);
         path.decision.gateway.is_none()
-            && own.any(|own| Some(&own.id.interface) == path.decision.interface.as_ref())
+            && sharing_network(&self.node.addresses, path.query.destination)
+                .any(|own| Some(&own.id.interface) == path.decision.interface.as_ref())
     }
 
     /// Returns why the ways of answers cannot be called right: one is not that of the file, and nothing shows whether
@@ -133,11 +132,12 @@ impl RealServerScene<'_> {
         let (what, decider) = match unproven {
             Some(path) => (path.query.destination.to_string(), path.decided_by()),
             None => {
-                let families = self.cluster.families_served_by(&self.node.name, bypasses);
-                let mut quiet = families
+                let route = self
+                    .cluster
+                    .families_served_by(&self.node.name, bypasses)
                     .into_iter()
-                    .filter(|family| !self.is_any_served(*family));
-                let route = quiet.find_map(|family| self.detour(family))?;
+                    .filter(|family| !self.is_any_served(*family))
+                    .find_map(|family| self.detour(family))?;
                 (route.id.destination.to_string(), as_ip_prints(route))
             }
         };
@@ -149,14 +149,12 @@ impl RealServerScene<'_> {
     /// Returns whether clients were served by the route that decides about an answer.
     fn is_proven(&self, path: &PathFact) -> bool {
         let is_served = |client: IpAddr| {
-            let mut requests = self.facts.requests.iter();
-            requests.any(|requests| {
+            self.facts.requests.iter().any(|requests| {
                 Some(requests.address.ip()) == path.query.source
                     && requests.are_served_around(client)
             })
         };
-        let mut paths = self.facts.paths.iter();
-        paths.any(|other| {
+        self.facts.paths.iter().any(|other| {
             (&other.route, &other.rule) == (&path.route, &path.rule)
                 && other.query.source == path.query.source
                 && is_served(other.query.destination)
@@ -165,8 +163,11 @@ impl RealServerScene<'_> {
 
     /// Returns whether a client of a family was answered, and went on.
     fn is_any_served(&self, family: Family) -> bool {
-        let mut served = self.facts.requests.iter().flat_map(|seen| &seen.served);
-        served.any(|client| Family::from(*client) == family)
+        self.facts
+            .requests
+            .iter()
+            .flat_map(|seen| &seen.served)
+            .any(|client| Family::from(*client) == family)
     }
 
     /// Returns a route of this node, but not of the file, by which answers to a part of the Internet leave by another
@@ -174,15 +175,16 @@ impl RealServerScene<'_> {
     fn detour(&self, family: Family) -> Option<&Route> {
         let right = self.default_of_file(family)?;
         let is_of_file = |route: &Route| {
-            let mut desired = self.desired.routes.iter();
-            desired.any(|desired| desired.value.id == route.id)
+            self.desired
+                .routes
+                .iter()
+                .any(|desired| desired.value.id == route.id)
         };
         let leads_away = |route: &&Route| match route.gateway {
             Some(gateway) => Some(gateway) != right.gateway,
             None => self.is_inside(route),
         };
-        let mut routes = self.facts.routes.iter();
-        routes.find(|route| {
+        self.facts.routes.iter().find(|route| {
             Family::from(route.id.destination.addr()) == family
                 && !route.id.is_default()
                 && !is_link_local(route.id.destination.addr())
@@ -195,8 +197,11 @@ impl RealServerScene<'_> {
     /// own guests and tunnels are.
     fn is_inside(&self, route: &Route) -> bool {
         let link = route.interface.as_ref().and_then(|name| {
-            let mut own = self.node.addresses.iter();
-            let is_of_file = own.any(|address| address.id.interface == *name);
+            let is_of_file = self
+                .node
+                .addresses
+                .iter()
+                .any(|address| address.id.interface == *name);
             self.facts.link(name).filter(|_| !is_of_file)
         });
         let kind = link.and_then(|link| link.kind.as_deref());
@@ -205,18 +210,20 @@ impl RealServerScene<'_> {
 
     /// Returns the default route that the file gives this node.
     fn default_of_file(&self, family: Family) -> Option<&Route> {
-        let mut routes = self.desired.routes.iter().map(|desired| &desired.value);
-        routes.find(|route| {
-            route.id.is_default() && Family::from(route.id.destination.addr()) == family
-        })
+        self.desired
+            .routes
+            .iter()
+            .map(|desired| &desired.value)
+            .find(|route| {
+                route.id.is_default() && Family::from(route.id.destination.addr()) == family
+            })
     }
 
     /// Returns the command that ends a detour: it deletes the address that makes a network a neighbour, or the route;
     /// of a rule of policy routing it makes an exception.
     fn detour_ends(&self, source: IpAddr, path: &PathFact) -> String {
         let client = path.query.destination;
-        let mut addresses = self.facts.addresses.iter();
-        let neighbour = addresses.find(|address| {
+        let neighbour = self.facts.addresses.iter().find(|address| {
             let id = &address.id;
             path.decision.gateway.is_none()
                 && Some(&id.interface) == path.decision.interface.as_ref()
@@ -248,8 +255,9 @@ impl RequestsFact {
 
     /// Returns whether a client around an address was answered, and went on.
     fn are_served_around(&self, client: IpAddr) -> bool {
-        let mut served = self.served.iter();
-        served.any(|served| around(*served) == around(client))
+        self.served
+            .iter()
+            .any(|served| around(*served) == around(client))
     }
 }
 

@@ -37,8 +37,9 @@ pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
         (director, addresses)
     });
     let places: Vec<_> = places.collect();
-    let masquerading = cluster.services().iter();
-    masquerading
+    cluster
+        .services()
+        .iter()
         .filter(|service| service.is_masqueraded())
         .flat_map(|service| {
             places.iter().filter_map(|(director, addresses)| {

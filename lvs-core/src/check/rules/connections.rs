@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
-use crate::ipvs::{Connection, Protocol, ServiceId};
+use crate::ipvs::{Connection, ConnectionState, Protocol, ServiceId};
 
 kinds! {
     GONE_DESTINATION = "LVS039", Warning, Traffic,
@@ -50,7 +50,10 @@ impl DirectorScene<'_> {
     /// Returns whether a client misses the connection: one that is closing, or was never established, is missed only
     /// where its client asks again.
     fn is_missed(&self, connection: &Connection) -> bool {
-        let is_used = ["ESTABLISHED", "CLOSE_WAIT", "UDP"].contains(&connection.state.as_str());
+        let is_used = matches!(
+            connection.state,
+            ConnectionState::Established | ConnectionState::CloseWait | ConnectionState::Udp
+        );
         let requests = self.facts.requests_at(connection.service);
         !connection.is_template()
             && (is_used

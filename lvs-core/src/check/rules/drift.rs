@@ -89,8 +89,9 @@ impl<'a, T> Drift<'a, T> {
                 && matches!(step.change, Change::Edit(..))
                 && finding.object == FindingObject::Object(step.change.id())
         };
-        let mut steps = self.steps().filter(is_its);
-        steps.any(|step| self.scene.loss(step) >= finding.severity)
+        self.steps()
+            .filter(is_its)
+            .any(|step| self.scene.loss(step) >= finding.severity)
     }
 
     /// Reports the steps that no other finding covers, the worst first.

@@ -31,8 +31,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
 impl<T> NodeScene<'_, T> {
     fn enslaved(&self, link: &Link) -> Option<Finding> {
         let index = link.controller?;
-        let mut links = self.facts.links.iter();
-        let controller = links.find(|other| other.index == index)?;
+        let controller = self.facts.links.iter().find(|other| other.index == index)?;
         let kind = controller
             .kind
             .as_deref()

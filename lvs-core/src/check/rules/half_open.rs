@@ -81,15 +81,16 @@ impl DirectorScene<'_> {
     /// Returns why the connections do not show that clients are answered: one that waits is enough. One whose client
     /// has given up says nothing of the present where others have been established since.
     pub(in crate::check) fn waiting(&self) -> Option<String> {
-        let waiting = self.traffic().iter().find_map(|traffic| {
-            self.outcomes(traffic.service)
-                .into_iter()
-                .find_map(|(destination, counts)| {
-                    let server = self.server(traffic.service, destination);
-                    counts.doubt(&server)
-                })
-        });
-        waiting
+        self.traffic()
+            .iter()
+            .find_map(|traffic| {
+                self.outcomes(traffic.service)
+                    .into_iter()
+                    .find_map(|(destination, counts)| {
+                        let server = self.server(traffic.service, destination);
+                        counts.doubt(&server)
+                    })
+            })
             .or_else(|| self.stalled())
             .or_else(|| self.unheard())
             .or_else(|| self.unanswered_datagrams())
@@ -98,9 +99,10 @@ impl DirectorScene<'_> {
 
     /// Returns which connections are established, and make no progress.
     fn stalled(&self) -> Option<String> {
-        let requests = self.facts.requests.iter();
-        let stalled = requests.filter(|requests| !requests.stalled.is_empty());
-        stalled
+        self.facts
+            .requests
+            .iter()
+            .filter(|requests| !requests.stalled.is_empty())
             .map(|requests| (requests.stalled.len(), requests.address))
             .max()
             .map(|(count, own)| {
@@ -114,8 +116,11 @@ impl DirectorScene<'_> {
 
     /// Returns which clients were connected and wait for data: the program may be slow, or hang.
     fn unserved(&self) -> Option<String> {
-        let mut requests = self.facts.requests.iter();
-        let waiting = requests.find(|requests| !requests.unserved.is_empty())?;
+        let waiting = self
+            .facts
+            .requests
+            .iter()
+            .find(|requests| !requests.unserved.is_empty())?;
         Some(format!(
             "{} of {} connected, sent data and got none for a second: the program is slow, or hangs",
             counted(waiting.unserved.len(), "client", "clients"),

@@ -66,8 +66,12 @@ impl DirectorScene<'_> {
 
     fn paused(&self) -> Option<Finding> {
         let key = SysctlKey::BACKUP_ONLY;
-        let mut daemons = self.facts.observed.iter().flat_map(|seen| &seen.daemons);
-        let is_backup = daemons.any(|daemon| daemon.role == DaemonRole::Backup);
+        let is_backup = self
+            .facts
+            .observed
+            .iter()
+            .flat_map(|seen| &seen.daemons)
+            .any(|daemon| daemon.role == DaemonRole::Backup);
         let is_paused = is_backup && self.facts.sysctl(&key).is_some_and(|value| value != 0);
         (is_paused && self.desired.kind == NodeKind::Director).then(|| {
             let seen = "it is 1, and a backup daemon runs on this active director";

@@ -24,8 +24,10 @@ kinds! {
 pub(super) fn check(scene: &RealServerScene<'_>) -> Vec<Finding> {
     let needed = scene.received_vips();
     let vips = scene.cluster.virtual_ips();
-    let addresses = scene.facts.addresses.iter();
-    addresses
+    scene
+        .facts
+        .addresses
+        .iter()
         .filter(|address| {
             let ip = address.id.network.addr();
             ip.is_ipv4() && vips.contains(&ip) && !needed.contains(&ip)

@@ -23,14 +23,8 @@ kinds! {
 /// Judges a director too: it may be a real server.
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     scene
-        .cluster
-        .served_by(&scene.facts.node)
-        .flat_map(|(service, destination)| {
-            scene
-                .arriving(service, destination)
-                .into_iter()
-                .filter_map(|wanted| scene.not_listening(service, wanted))
-        })
+        .arrivals()
+        .filter_map(|(service, wanted)| scene.not_listening(service, wanted))
         .collect()
 }
 
@@ -65,9 +59,20 @@ impl<T> NodeScene<'_, T> {
         )
     }
 
-    /// Returns the sockets for which packets of a service arrive on this node.
+    /// Returns the sockets for which packets of services arrive on this node.
     ///
     /// Port 0, every port, cannot be judged; nor can SCTP, whose sockets `/proc` lists elsewhere.
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = (&VirtualService, ListeningSocket)> {
+        self.cluster
+            .served_by(&self.facts.node)
+            .flat_map(|(service, destination)| {
+                self.arriving(service, destination)
+                    .into_iter()
+                    .map(move |socket| (service, socket))
+            })
+    }
+
+    /// Returns those of one destination.
     pub(super) fn arriving(
         &self,
         service: &VirtualService,

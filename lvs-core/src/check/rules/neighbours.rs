@@ -130,45 +130,51 @@ impl<T> NodeScene<'_, T> {
             Some(_) => false,
         };
         let (ip, interface) = (fact.address, &fact.interface);
-        if self.is_wrong_gateway(ip) {
+        if !is_dead || self.is_wrong_gateway(ip) {
             return None;
         }
         let name = self.described(ip);
         let state = state.map(|state| format!(" ({state})")).unwrap_or_default();
         let seen = format!("{name} does not answer on {interface}{state}");
-        is_dead.then(|| {
-            let finding = self
-                .finding(&DEAD_NEIGHBOUR, ip, seen)
-                .severity(self.severity_of(ip));
-            if let Some(intruder) = self.intruder(ip, interface) {
-                let AddressId { interface, network } = &intruder.id;
-                return finding.fix(format!(
-                    "ip address del {network} dev {}",
-                    interface.quoted()
-                ));
-            }
-            if let Some(route) = self.stray_route(ip, interface) {
-                return finding
-                    .fix(Change::Delete(Object::Route(Box::new(route.clone()))).to_shell());
-            }
-            match self.server_with(ip) {
-                Some(server) => finding
-                    .fix(format!(
-                        "start {0}, and connect it to the link of {interface}",
-                        server.name
-                    ))
-                    .fix(format!("or until then: lvsctl drain {ip}")),
-                None if self.cluster.is_of_director(ip) && self.cluster.is_paired() => finding.fix(
-                    "lvsctl apply FILE --role active  # on the director that is meant to be active",
+        let finding = self
+            .finding(&DEAD_NEIGHBOUR, ip, seen)
+            .severity(self.severity_of(ip));
+        Some(
+            self.revivals(ip, interface)
+                .into_iter()
+                .fold(finding, Finding::fix),
+        )
+    }
+
+    /// Returns what makes a neighbour answer.
+    fn revivals(&self, ip: IpAddr, interface: &IfName) -> Vec<String> {
+        if let Some(intruder) = self.intruder(ip, interface) {
+            let AddressId { interface, network } = &intruder.id;
+            let interface = interface.quoted();
+            return vec![format!("ip address del {network} dev {interface}")];
+        }
+        if let Some(route) = self.stray_route(ip, interface) {
+            let route = Object::Route(Box::new(route.clone()));
+            return vec![Change::Delete(route).to_shell()];
+        }
+        match self.server_with(ip) {
+            Some(server) => vec![
+                format!(
+                    "start {}, and connect it to the link of {interface}",
+                    server.name
                 ),
-                None if self.cluster.is_of_director(ip) => finding.fix("start the director"),
-                None => finding
-                    .fix(format!(
-                        "start the router {ip}, and connect it to the link of {interface}"
-                    ))
-                    .fix("or in the file: name another gateway"),
-            }
-        })
+                format!("or until then: lvsctl drain {ip}"),
+            ],
+            None if self.cluster.is_of_director(ip) && self.cluster.is_paired() => vec![
+                "lvsctl apply FILE --role active  # on the director that is meant to be active"
+                    .to_owned(),
+            ],
+            None if self.cluster.is_of_director(ip) => vec!["start the director".to_owned()],
+            None => vec![
+                format!("start the router {ip}, and connect it to the link of {interface}"),
+                "or in the file: name another gateway".to_owned(),
+            ],
+        }
     }
 
     /// Returns the address that takes packets for a real server to another link than that on which the file has it.
@@ -182,8 +188,7 @@ impl<T> NodeScene<'_, T> {
         let is_elsewhere = desired().any(|id| {
             id.interface != *interface && is_wide(&id.network) && id.network.contains(&ip)
         });
-        let mut addresses = self.facts.addresses.iter();
-        addresses.find(|address| {
+        self.facts.addresses.iter().find(|address| {
             let id = &address.id;
             is_elsewhere
                 && id.interface == *interface
@@ -196,8 +201,7 @@ impl<T> NodeScene<'_, T> {
     fn stray_route(&self, ip: IpAddr, interface: &IfName) -> Option<&Route> {
         let networks = || sharing_network(&self.facts.addresses, ip).map(|own| &own.id.interface);
         let is_stray = networks().next().is_some() && networks().all(|name| name != interface);
-        let mut paths = self.facts.paths.iter();
-        let path = paths.find(|path| {
+        let path = self.facts.paths.iter().find(|path| {
             path.query.destination == ip && path.decision.interface.as_ref() == Some(interface)
         })?;
         let mut desired = self.desired.routes.iter();

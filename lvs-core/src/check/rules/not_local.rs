@@ -18,8 +18,10 @@ kinds! {
 }
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
-    let paths = scene.facts.paths.iter();
-    paths
+    scene
+        .facts
+        .paths
+        .iter()
         .filter(|path| path.query.source.is_none())
         .filter(|path| !scene.is_delivered(path.decision.verdict))
         // An address that another host has is no address yet, and has a finding of its own.
@@ -52,8 +54,11 @@ impl<T> NodeScene<'_, T> {
             false => ("ip", "prepend"),
         };
         let is_local = |action| action == PolicyAction::Lookup(RouteId::LOCAL);
-        let mut rules = self.facts.rules.iter();
-        let has_rule = rules.any(|rule| rule.is_ipv6 == ip.is_ipv6() && is_local(rule.action));
+        let has_rule = self
+            .facts
+            .rules
+            .iter()
+            .any(|rule| rule.is_ipv6 == ip.is_ipv6() && is_local(rule.action));
         let finding = self.finding(&NOT_LOCAL, ip, seen);
         Some(match has_rule {
             true => finding.fix(format!(

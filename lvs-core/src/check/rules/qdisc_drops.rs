@@ -27,8 +27,11 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     scene
         .own_links()
         .flat_map(|link| {
-            let qdiscs = scene.facts.qdiscs.iter();
-            qdiscs.filter(move |qdisc| qdisc.interface == link.name)
+            scene
+                .facts
+                .qdiscs
+                .iter()
+                .filter(move |qdisc| qdisc.interface == link.name)
         })
         .filter_map(|qdisc| scene.qdisc_drops(qdisc))
         .collect()
@@ -72,7 +75,9 @@ impl<T> NodeScene<'_, T> {
 
     /// Returns whether clients ask again, because no answer has left this node.
     fn clients_wait(&self) -> bool {
-        let mut requests = self.facts.requests.iter();
-        requests.any(|requests| !requests.unanswered.is_empty())
+        self.facts
+            .requests
+            .iter()
+            .any(|requests| !requests.unanswered.is_empty())
     }
 }

@@ -36,8 +36,11 @@ pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
 /// Returns whether only loopback addresses are given: then the director itself is meant, which serves at them by
 /// every method but masquerading.
 fn is_director(server: &RealServer) -> bool {
-    let mut networks = server.addresses.iter().map(|address| address.id.network);
-    networks.all(|network| network.addr().is_loopback())
+    server
+        .addresses
+        .iter()
+        .map(|address| address.id.network)
+        .all(|network| network.addr().is_loopback())
 }
 
 fn judge(server: &RealServer, rip: IpAddr) -> Option<Finding> {

@@ -23,8 +23,10 @@ kinds! {
 const SEVERAL: usize = 2;
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
-    let services = scene.cluster.services().iter();
-    services
+    scene
+        .cluster
+        .services()
+        .iter()
         .filter(|service| service.is_masqueraded())
         .flat_map(|service| scene.refused_by_servers(service))
         .collect()

@@ -41,7 +41,7 @@ fn of_file(cluster: &Cluster, director: &Director) -> Vec<Finding> {
     });
     pairs(cluster, &addresses)
         .into_iter()
-        .map(|pair| finding(cluster, pair).on(&director.name))
+        .map(|pair| pair.finding(cluster).on(&director.name))
         .collect()
 }
 
@@ -49,18 +49,24 @@ impl DirectorScene<'_> {
     fn of_node(&self) -> Vec<Finding> {
         pairs(self.cluster, &self.facts.addresses)
             .into_iter()
-            .filter(|(primary, _)| {
-                let interface = &primary.id.interface;
+            .filter(|pair| {
+                let interface = &pair.primary.id.interface;
                 self.facts.effective().promote_secondaries(interface) == Some(0)
             })
-            .map(|pair| finding(self.cluster, pair).on(&self.facts.node))
+            .map(|pair| pair.finding(self.cluster).on(&self.facts.node))
             .collect()
     }
 }
 
-/// Returns the pairs of addresses in one network on one interface of which one is a virtual IP: the primary one,
-/// which was added first, and a secondary one. Only IPv4 has them.
-fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &'a Address)> {
+/// Two addresses in one network on one interface.
+struct Pair<'a> {
+    /// The one that was added first.
+    primary: &'a Address,
+    secondary: &'a Address,
+}
+
+/// Returns the pairs of addresses of which one is a virtual IP. Only IPv4 has them.
+fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<Pair<'a>> {
     let vips = cluster.virtual_ips();
     let is_vip = |address: &Address| vips.contains(&address.id.network.addr());
     let mut primaries = HashMap::new();
@@ -73,10 +79,13 @@ fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &
         .filter_map(|address| {
             let network = (&address.id.interface, address.id.network.trunc());
             let primary = *primaries.entry(network).or_insert(address);
-            (primary != address).then_some((primary, address))
+            (primary != address).then_some(Pair {
+                primary,
+                secondary: address,
+            })
         })
-        .filter(|(_, secondary)| !cluster.is_paired() || !cluster.floats(secondary))
-        .filter(|(primary, secondary)| is_vip(primary) || is_vip(secondary))
+        .filter(|pair| !cluster.is_paired() || !cluster.floats(pair.secondary))
+        .filter(|pair| is_vip(pair.primary) || is_vip(pair.secondary))
         .collect()
 }
 
@@ -90,27 +99,30 @@ impl Cluster {
     }
 }
 
-/// Reports the pair. The virtual IP of the two is the one to be given as a single address: the director's own address
-/// needs its network.
-fn finding(cluster: &Cluster, (primary, secondary): (&Address, &Address)) -> Finding {
-    let interface = &primary.id.interface;
-    let vips = cluster.virtual_ips();
-    let vip = [secondary, primary]
-        .map(|address| address.id.network.addr())
-        .into_iter()
-        .find(|ip| vips.contains(ip));
-    let seen = format!(
-        "{} is secondary to {}",
-        secondary.id.network, primary.id.network
-    );
-    let finding = SECONDARY_VIP.finding(&secondary.id, seen).fix(format!(
-        "sysctl -w net/ipv4/conf/{}/promote_secondaries=1",
-        interface.quoted()
-    ));
-    match vip {
-        Some(vip) => finding.fix(format!(
-            "or in the file: give the virtual IP as /32 ({vip}/32)"
-        )),
-        None => finding,
+impl Pair<'_> {
+    /// Reports the pair. The virtual IP of the two is the one to be given as a single address: the director's own address
+    /// needs its network.
+    fn finding(&self, cluster: &Cluster) -> Finding {
+        let Self { primary, secondary } = self;
+        let interface = &primary.id.interface;
+        let vips = cluster.virtual_ips();
+        let vip = [secondary, primary]
+            .map(|address| address.id.network.addr())
+            .into_iter()
+            .find(|ip| vips.contains(ip));
+        let seen = format!(
+            "{} is secondary to {}",
+            secondary.id.network, primary.id.network
+        );
+        let finding = SECONDARY_VIP.finding(&secondary.id, seen).fix(format!(
+            "sysctl -w net/ipv4/conf/{}/promote_secondaries=1",
+            interface.quoted()
+        ));
+        match vip {
+            Some(vip) => finding.fix(format!(
+                "or in the file: give the virtual IP as /32 ({vip}/32)"
+            )),
+            None => finding,
+        }
     }
 }

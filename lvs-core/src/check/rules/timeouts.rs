@@ -34,8 +34,7 @@ impl DirectorScene<'_> {
         };
         let desired = &self.desired.timeouts;
         let has = |protocol| {
-            let mut services = self.cluster.services().iter();
-            services.any(|service| {
+            self.cluster.services().iter().any(|service| {
                 let sockets = service.sockets();
                 sockets.iter().any(|socket| socket.protocol == protocol)
             })

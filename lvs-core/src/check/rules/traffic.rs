@@ -261,8 +261,10 @@ impl Traffic<'_> {
             .iter()
             .map(|status| (status.destination.id, status))
             .collect();
-        let after = self.after.destinations.iter();
-        after.map(move |status| (status, before.get(&status.destination.id).copied()))
+        self.after
+            .destinations
+            .iter()
+            .map(move |status| (status, before.get(&status.destination.id).copied()))
     }
 }
 

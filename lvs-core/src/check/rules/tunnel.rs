@@ -70,13 +70,11 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
 impl<T> NodeScene<'_, T> {
     /// Returns whether an interface is no tunnel device, or one that exists as the tunnel requires.
     pub(super) fn is_fit(&self, name: &IfName) -> bool {
-        let tunnel = self
-            .desired
+        self.desired
             .tunnels
             .iter()
             .map(|tunnel| &tunnel.value)
-            .find(|tunnel| tunnel.name == *name);
-        tunnel
+            .find(|tunnel| tunnel.name == *name)
             .zip(self.facts.observed.as_ref())
             .is_none_or(|(tunnel, observed)| self.unfit_device(observed, tunnel).is_none())
     }
@@ -123,8 +121,12 @@ impl<T> NodeScene<'_, T> {
         let Forwarding::Tunnel(should) = desired.forwarding else {
             return None;
         };
-        let listed = self.index.listed(&service)?.destinations.iter();
-        let mut found = listed.map(|status| &status.destination);
+        let mut found = self
+            .index
+            .listed(&service)?
+            .destinations
+            .iter()
+            .map(|status| &status.destination);
         let Forwarding::Tunnel(is) = found.find(|found| found.id == desired.id)?.forwarding else {
             return None;
         };

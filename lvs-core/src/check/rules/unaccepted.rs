@@ -25,12 +25,8 @@ kinds! {
 /// Judges a director too: it may be a real server.
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     scene
-        .cluster
-        .served_by(&scene.facts.node)
-        .flat_map(|(service, destination)| {
-            let arriving = scene.arriving(service, destination).into_iter();
-            arriving.filter_map(|wanted| scene.unaccepted(service, wanted))
-        })
+        .arrivals()
+        .filter_map(|(service, wanted)| scene.unaccepted(service, wanted))
         .collect()
 }
 
@@ -40,8 +36,12 @@ impl<T> NodeScene<'_, T> {
         if protocol != Protocol::TCP {
             return self.unread(service, wanted);
         }
-        let waiting = self.facts.unaccepted.iter();
-        let count = waiting.filter(|(own, _)| *own == address).count();
+        let count = self
+            .facts
+            .unaccepted
+            .iter()
+            .filter(|(own, _)| *own == address)
+            .count();
         let seen = match (count, self.repeated(address)) {
             (0, 0) => return None,
             (0, dropped) => format!("the queue is full: {dropped} clients asked again and again"),
@@ -61,8 +61,7 @@ impl<T> NodeScene<'_, T> {
     /// Reports datagrams that arrive, are not answered, and remain in the queue of the program.
     fn unread(&self, service: &VirtualService, wanted: ListeningSocket) -> Option<Finding> {
         let ListeningSocket { protocol, address } = wanted;
-        let mut undrained = self.facts.undrained.iter();
-        let is_unread = undrained.any(|own| {
+        let is_unread = self.facts.undrained.iter().any(|own| {
             let listener = ListeningSocket {
                 protocol: Protocol::UDP,
                 address: *own,
@@ -80,8 +79,9 @@ impl<T> NodeScene<'_, T> {
 
     /// Returns the number of clients whose requests were dropped while a queue was full.
     fn repeated(&self, address: SocketAddr) -> usize {
-        let requests = self.facts.requests.iter();
-        requests
+        self.facts
+            .requests
+            .iter()
             .filter(|requests| requests.address == address && self.facts.overflows > 0)
             .map(|requests| requests.unanswered.len())
             .sum()

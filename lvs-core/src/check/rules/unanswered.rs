@@ -37,9 +37,8 @@ const DATAGRAMS: u64 = 3;
 
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
     scene
-        .cluster
-        .served_by(&scene.facts.node)
-        .flat_map(|(service, destination)| scene.arriving(service, destination))
+        .arrivals()
+        .map(|(_, wanted)| wanted)
         .filter(|wanted| scene.is_heard(*wanted))
         .filter_map(|wanted| match wanted.protocol {
             Protocol::TCP => scene.unanswered(wanted.address),
@@ -56,8 +55,10 @@ pub(super) fn on_director(scene: &DirectorScene<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    let requests = scene.facts.requests.iter();
-    requests
+    scene
+        .facts
+        .requests
+        .iter()
         .filter_map(|requests| scene.lost_here(requests, table))
         .chain(scene.lost_datagrams())
         .collect()
@@ -65,8 +66,10 @@ pub(super) fn on_director(scene: &DirectorScene<'_>) -> Vec<Finding> {
 
 impl RealServerScene<'_> {
     fn is_heard(&self, wanted: ListeningSocket) -> bool {
-        let mut listeners = self.facts.listeners.iter();
-        listeners.any(|listener| listener.receives(wanted))
+        self.facts
+            .listeners
+            .iter()
+            .any(|listener| listener.receives(wanted))
     }
 
     /// Reports a socket at which each request remains without an answer, or is refused. Where others are answered, a
@@ -120,13 +123,11 @@ impl RealServerScene<'_> {
     /// Returns which datagrams are read and not answered, as a reason not to call routing sound: a firewall drops the
     /// answers, or the program gives none.
     pub(in crate::check) fn silence(&self) -> Option<String> {
-        let sockets = self
-            .cluster
-            .served_by(&self.facts.node)
-            .flat_map(|(service, destination)| self.arriving(service, destination));
-        let mut sockets =
-            sockets.filter(|wanted| wanted.protocol == Protocol::UDP && self.is_heard(*wanted));
-        let silent = sockets.find_map(|wanted| self.silent_at(wanted.address))?;
+        let silent = self
+            .arrivals()
+            .map(|(_, wanted)| wanted)
+            .filter(|wanted| wanted.protocol == Protocol::UDP && self.is_heard(*wanted))
+            .find_map(|wanted| self.silent_at(wanted.address))?;
         (!silent.undelivered).then(|| {
             format!(
                 "{} datagrams to udp {} arrived, and no answer left: the program gives none, or a firewall drops them",
@@ -168,15 +169,20 @@ impl DirectorScene<'_> {
     /// Returns a service by firewall mark that the file does not name: a mark comes before an address.
     fn taking(&self, id: ServiceId) -> Option<ServiceId> {
         let is_of_file = |id: &ServiceId| {
-            let mut services = self.cluster.services().iter();
-            services.any(|service| service.service.id == *id)
+            self.cluster
+                .services()
+                .iter()
+                .any(|service| service.service.id == *id)
         };
-        let listed = &self.facts.now()?.services;
-        let mut ids = listed.iter().map(|listed| listed.status.service.id);
-        ids.find(|other| {
-            matches!(other, ServiceId::Fwmark { family, .. } if *family == id.family())
-                && !is_of_file(other)
-        })
+        self.facts
+            .now()?
+            .services
+            .iter()
+            .map(|listed| listed.status.service.id)
+            .find(|other| {
+                matches!(other, ServiceId::Fwmark { family, .. } if *family == id.family())
+                    && !is_of_file(other)
+            })
     }
 
     /// Reports datagrams that IPVS does not get.
@@ -213,20 +219,24 @@ impl DirectorScene<'_> {
             return None;
         }
         let is_known = |own: SocketAddr, client: &SocketAddr| {
-            let readings = self.facts.readings.iter();
-            let mut known = readings.flat_map(|reading| &reading.connections);
-            known.any(|known| {
-                known.protocol == Protocol::UDP && known.service == own && known.client == *client
-            })
+            self.facts
+                .readings
+                .iter()
+                .flat_map(|reading| &reading.connections)
+                .any(|known| {
+                    known.protocol == Protocol::UDP
+                        && known.service == own
+                        && known.client == *client
+                })
         };
-        let mut datagrams = self.facts.datagrams.iter();
-        datagrams.find(|datagrams| {
+        self.facts.datagrams.iter().find(|datagrams| {
             let to = Match {
                 protocol: Protocol::UDP,
                 address: datagrams.address,
             };
-            let receiver = self.cluster.receiver(&to);
-            receiver.is_some_and(|receiver| receiver.service.id == service.service.id)
+            self.cluster
+                .receiver(&to)
+                .is_some_and(|receiver| receiver.service.id == service.service.id)
                 && datagrams.count >= DATAGRAMS
                 && !datagrams.unanswered.is_empty()
                 && datagrams.answered.is_empty()
@@ -239,18 +249,15 @@ impl DirectorScene<'_> {
 
     /// Returns which masqueraded datagrams remained without an answer, as a reason not to call traffic sound.
     pub(in crate::check) fn unanswered_datagrams(&self) -> Option<String> {
-        let traffic = self.traffic();
-        let silent = traffic.iter().find_map(|traffic| {
-            let of_servers = self.masqueraded_clients(traffic.service).into_iter();
-            let mut silent = of_servers.filter(|(_, clients)| clients.unanswered > 0);
-            silent.next().map(|(destination, clients)| {
-                (
-                    self.server(traffic.service, destination),
-                    clients.unanswered,
-                )
-            })
-        });
-        let (server, count) = silent?;
+        let (server, count) = self.traffic().iter().find_map(|traffic| {
+            self.masqueraded_clients(traffic.service)
+                .into_iter()
+                .find(|(_, clients)| clients.unanswered > 0)
+                .map(|(destination, clients)| {
+                    let server = self.server(traffic.service, destination);
+                    (server, clients.unanswered)
+                })
+        })?;
         Some(format!(
             "{} to {server}, and no answer passed for a second",
             counted(count, "client sent datagrams", "clients sent datagrams")
@@ -260,8 +267,10 @@ impl DirectorScene<'_> {
     /// Returns requests that this director loses, as a reason not to call its traffic sound.
     pub(in crate::check) fn unheard(&self) -> Option<String> {
         let table = self.facts.now()?;
-        let mut requests = self.facts.requests.iter();
-        requests.find_map(|requests| self.lost(requests, table)?.1.seen(requests.address))
+        self.facts
+            .requests
+            .iter()
+            .find_map(|requests| self.lost(requests, table)?.1.seen(requests.address))
     }
 
     fn lost(
@@ -279,8 +288,10 @@ impl DirectorScene<'_> {
                 known.protocol == Protocol::TCP && known.service == own && known.client == *client
             })
         };
-        let connections = self.index.connections(&service.service.id).iter();
-        let balanced: HashSet<IpAddr> = connections
+        let balanced: HashSet<IpAddr> = self
+            .index
+            .connections(&service.service.id)
+            .iter()
             .filter(|seen| seen.before.is_none())
             .map(|seen| seen.now.client.ip())
             .collect();
@@ -318,8 +329,7 @@ impl DirectorScene<'_> {
     /// encapsulated so that they can be read.
     fn is_sent_on(&self, service: &VirtualService, known: &Connection) -> bool {
         let ip = known.destination.ip();
-        let mut destinations = service.destinations.iter();
-        destinations.any(|destination| {
+        service.destinations.iter().any(|destination| {
             self.cluster.real_ip(service, destination) == Some(ip)
                 && matches!(
                     destination.forwarding,

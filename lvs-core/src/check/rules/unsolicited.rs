@@ -19,8 +19,10 @@ kinds! {
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
-    let directors = scene.cluster.directors().iter();
-    directors
+    scene
+        .cluster
+        .directors()
+        .iter()
         .filter(|director| {
             matches!(scene.place, Place::Paper) || scene.director(&director.name).is_some()
         })

@@ -24,8 +24,10 @@ kinds! {
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
-    let services = scene.cluster.services().iter();
-    let waiting: BTreeSet<_> = services
+    let waiting: BTreeSet<_> = scene
+        .cluster
+        .services()
+        .iter()
         .flat_map(|service| scene.half_open(service))
         .map(|connection| (connection.service.ip(), connection.client.ip()))
         .collect();

@@ -26,8 +26,10 @@ kinds! {
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
-    let paths = scene.facts.paths.iter();
-    let on_the_way = paths
+    let on_the_way = scene
+        .facts
+        .paths
+        .iter()
         .filter(|path| path.query.source.is_none())
         .filter(|path| scene.index.carrying(path.query.destination).is_empty())
         .filter_map(|path| {
@@ -36,8 +38,11 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
                 .or_else(|| scene.looped(path))
                 .or_else(|| scene.diverted(path))
         });
-    let servers = scene.cluster.real_servers().iter();
-    let kept = servers.flat_map(|server| scene.kept(server));
+    let kept = scene
+        .cluster
+        .real_servers()
+        .iter()
+        .flat_map(|server| scene.kept(server));
     on_the_way.chain(kept).collect()
 }
 

@@ -52,8 +52,10 @@ impl DirectorScene<'_> {
             .iter()
             .find(|service| service.service.id == id)
             .is_some_and(|service| {
-                let mut destinations = service.destinations.iter();
-                destinations.any(|destination| !self.cluster.is_excluded(destination))
+                service
+                    .destinations
+                    .iter()
+                    .any(|destination| !self.cluster.is_excluded(destination))
             });
         if of_file && self.facts.services_by_health.contains(&id) {
             return "`lvsctl status` tells why each has weight 0: its health decides".to_owned();

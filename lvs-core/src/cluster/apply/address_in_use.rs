@@ -36,7 +36,8 @@ pub(in crate::cluster) enum Takeover {
 
 impl<'a> Conflicts<'a> {
     pub(super) fn of(
-        (node, takeover): (Option<&'a DesiredState>, Takeover),
+        node: Option<&'a DesiredState>,
+        takeover: Takeover,
         plan: &Plan,
         before: &Observed,
     ) -> Self {

@@ -62,7 +62,7 @@ impl<'a> Job<'a> {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let write = |observed: &Observed, plan: &Plan, ()| record(observed, plan);
-        let done = self.run_prepared((|_, _| (), write), host, events);
+        let done = self.run_prepared(|_, _| (), write, host, events);
         done.map(|(plan, _)| plan)
     }
 
@@ -73,10 +73,8 @@ impl<'a> Job<'a> {
     /// whatever prevents the rest.
     pub(in crate::cluster) fn run_prepared<T>(
         &self,
-        (prepare, write): (
-            impl Fn(&Observed, &Plan) -> T,
-            impl FnOnce(&Observed, &Plan, T) -> Result<()>,
-        ),
+        prepare: impl Fn(&Observed, &Plan) -> T,
+        write: impl FnOnce(&Observed, &Plan, T) -> Result<()>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(Plan, Observed), ApplyError> {
@@ -89,7 +87,7 @@ impl<'a> Job<'a> {
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
         events(Event::Planned(&plan));
-        let mut conflicts = Conflicts::of((self.announced, self.takeover), &plan, &before);
+        let mut conflicts = Conflicts::of(self.announced, self.takeover, &plan, &before);
         let prepare = || prepare(&before, &plan);
         let recorded = match plan.refusals.is_empty() {
             true => {

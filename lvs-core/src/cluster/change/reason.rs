@@ -126,6 +126,6 @@ mod tests {
             serde_json::to_string(&shared).unwrap(),
             "\"named in the file\""
         );
-        assert!(Reason::from("a") < Reason::from("b"));
+        assert_eq!(Reason::from("a").cmp(&"b".into()), Ordering::Less);
     }
 }

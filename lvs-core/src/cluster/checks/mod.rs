@@ -3,6 +3,7 @@
 //! They are part of the cluster file, which is understood with or without the feature `health`; what probes
 //! by them is in `health`.
 
+mod conversion;
 mod dns;
 mod http;
 mod percent;

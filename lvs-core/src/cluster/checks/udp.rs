@@ -72,8 +72,10 @@ impl FromStr for Payload {
                 let pair = std::str::from_utf8(pair)
                     .ok()
                     .filter(|pair| pair.len() == 2)?;
-                let is_hex = pair.bytes().all(|byte| byte.is_ascii_hexdigit());
-                is_hex.then(|| u8::from_str_radix(pair, 16).ok()).flatten()
+                pair.bytes()
+                    .all(|byte| byte.is_ascii_hexdigit())
+                    .then(|| u8::from_str_radix(pair, 16).ok())
+                    .flatten()
             })
             .collect::<Option<Vec<u8>>>()
             .ok_or_else(|| {

@@ -37,6 +37,7 @@ impl DesiredState {
         state.nftables = cluster.nftables();
         state.notes.extend(cluster.marked_by_others());
         state.notes.extend(cluster.withdrawal_notes());
+        state.notes.extend(cluster.minimum_notes());
         state.timeouts = cluster.timeouts();
         for (key, value) in cluster.ipvs_sysctls() {
             state.sysctl(key.clone(), value, "named in the file");

@@ -99,8 +99,11 @@ pub enum Draining {
 
 /// Returns how a destination is drained, if it is: by its address and by its port, the farther counts.
 pub(super) fn how(drains: &BTreeMap<Drain, Draining>, id: &DestinationId) -> Option<Draining> {
-    let matching = drains.iter().filter(|(drain, _)| drain.matches(id));
-    matching.map(|(_, how)| *how).max()
+    drains
+        .iter()
+        .filter(|(drain, _)| drain.matches(id))
+        .map(|(_, how)| *how)
+        .max()
 }
 
 /// Why persistence templates are dropped.
@@ -146,7 +149,7 @@ impl DesiredService {
             .retain(|wanted| how(drains, &wanted.value.id) != Some(Draining::Removed));
     }
 
-    /// Returns whether a destination gets no new connections whatever its weight.
+    /// Returns whether a destination is drained: it gets no new connections.
     #[must_use]
     pub fn is_drained(&self, id: &DestinationId) -> bool {
         self.drained.iter().any(|destination| destination.id == *id)
@@ -166,8 +169,8 @@ impl Record {
 
     /// Returns the drains where a real server has another address than it had: it is the same real server.
     pub(super) fn drains_in(&self, node: &DesiredState) -> BTreeMap<Drain, Draining> {
-        let drains = self.drains.iter();
-        drains
+        self.drains
+            .iter()
             .map(|(drain, how)| (self.moved(drain, node).unwrap_or(*drain), *how))
             .collect()
     }

@@ -40,8 +40,10 @@ impl Record {
             });
         record.drained.extend(new);
         let known = |drain: &&Drain| {
-            let mut drained = record.drained.iter();
-            drained.any(|drained| drain.matches(&drained.destination.id))
+            record
+                .drained
+                .iter()
+                .any(|drained| drain.matches(&drained.destination.id))
         };
         let known: Vec<_> = drains
             .iter()
@@ -90,8 +92,8 @@ impl Record {
 
     /// Returns what an operator has to know who ends a drain, where weights follow health.
     pub(super) fn restored_by_health(&self, drains: &[Drain]) -> Option<String> {
-        let mut drained = self.drained.iter();
-        drained
+        self.drained
+            .iter()
             .any(|drained| {
                 let id = &drained.destination.id;
                 drains.iter().any(|drain| drain.matches(id))
@@ -119,8 +121,11 @@ impl Record {
             .filter(|found| self.applied && self.knows_service(&found.service.id))
             .filter(|found| !self.probes.contains(&found.service.id))
             .flat_map(|found| {
-                let destinations = found.destinations.iter().copied();
-                destinations.map(|destination| (found.service.id, destination))
+                found
+                    .destinations
+                    .iter()
+                    .copied()
+                    .map(|destination| (found.service.id, destination))
             })
     }
 

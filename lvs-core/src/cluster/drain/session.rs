@@ -22,7 +22,7 @@ impl Session {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
-        let (records, mut unread) = self.state.readable();
+        let (records, unread) = self.state.readable();
         let unknown = target.unknown("drain", &records);
         let drained: Vec<_> = records
             .into_iter()
@@ -32,24 +32,22 @@ impl Session {
                 Some((old, new))
             })
             .collect();
-        if let (true, false) = (drained.is_empty(), unread.is_empty()) {
-            return Err(ApplyError::untouched(unread.remove(0).0));
-        }
         if drained.is_empty() {
-            let error = unknown.unwrap_or_else(|| no_destination(target));
-            return Err(ApplyError::untouched(error));
+            return Err(nothing(unread, || {
+                unknown.unwrap_or_else(|| no_destination(target))
+            }));
         }
-        let changes = drained.into_iter().map(|(old, new)| {
-            let notes: Vec<_> = unread.iter().map(Unread::note).collect();
-            let drained = new.clone();
-            let plan: Planning = Box::new(move |observed| {
-                let mut plan = drained.plan_drains(observed);
-                plan.notes.extend(notes.iter().cloned());
-                plan
-            });
-            (old, new, plan)
-        });
-        self.change_all(changes.collect(), &observed, host, events)
+        let notes: Vec<_> = unread.iter().map(Unread::note).collect();
+        let changes: Vec<_> = drained
+            .into_iter()
+            .map(|(old, new)| DrainChange {
+                old,
+                new,
+                notes: notes.clone(),
+                plan: Box::new(Record::plan_drains),
+            })
+            .collect();
+        self.change_all(&changes, &observed, host, events)
     }
 
     /// Ends those of these drains that there are: the weights of the destinations are restored.
@@ -62,7 +60,7 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
-        let (records, mut unread) = self.state.readable();
+        let (records, unread) = self.state.readable();
         let unknown = target.unknown("undrain", &records);
         let all: Vec<_> = records
             .iter()
@@ -76,68 +74,58 @@ impl Session {
                 Some((old, new, restored))
             })
             .collect();
-        if let (true, false) = (undrained.is_empty(), unread.is_empty()) {
-            return Err(ApplyError::untouched(unread.remove(0).0));
-        }
         if undrained.is_empty() {
-            let error = unknown.unwrap_or_else(|| not_drained(target, &all));
-            return Err(ApplyError::untouched(error));
+            return Err(nothing(unread, || {
+                unknown.unwrap_or_else(|| not_drained(target, &all))
+            }));
         }
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
-        let changes = undrained.into_iter().map(|(old, new, restored)| {
-            let mut notes: Vec<_> = unread.iter().map(Unread::note).collect();
-            notes.extend(old.restored_by_health(&old.drains_of(target)));
-            let undrained = new.clone();
-            let plan: Planning = Box::new(move |observed| {
-                let mut plan = undrained.plan_undrained(&restored, observed);
-                plan.notes.extend(notes.iter().cloned());
-                plan
-            });
-            (old, new, plan)
-        });
-        self.change_all(changes.collect(), &observed, host, events)
+        let changes: Vec<_> = undrained
+            .into_iter()
+            .map(|(old, new, restored)| DrainChange {
+                notes: unread
+                    .iter()
+                    .map(Unread::note)
+                    .chain(old.restored_by_health(&old.drains_of(target)))
+                    .collect(),
+                old,
+                new,
+                plan: Box::new(move |new, observed| new.plan_undrained(&restored, observed)),
+            })
+            .collect();
+        self.change_all(&changes, &observed, host, events)
     }
 
     /// Changes all clusters, or none: where one fails, those before it are rolled back.
     fn change_all(
         &self,
-        changes: Vec<(Record, Record, Planning)>,
+        changes: &[DrainChange],
         before: &Observed,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
-        for (old, _, _) in &changes {
+        for change in changes {
             self.state
-                .refuse_beside_other_state("drain", old.cluster())
+                .refuse_beside_other_state("drain", change.old.cluster())
                 .map_err(ApplyError::untouched)?;
         }
         let mut done: Vec<Plan> = Vec::new();
-        for (old, new, plan) in &changes {
-            match self.change(old, new, plan, host, events) {
+        for change in changes {
+            let plan = |observed: &Observed| change.plan(observed);
+            match self.change(&change.old, &change.new, &plan, host, events) {
                 Ok(plan) => done.push(plan),
                 Err(error) => {
                     let back = changes.iter().zip(&done).rev();
-                    let failed = back.fold(None, |failed, ((old, new, _), plan)| {
-                        let error = self.change_back((old, new), plan, before, host, events);
-                        failed.or_else(|| error.err())
+                    let failed = back.fold(None, |failed, (change, done)| {
+                        let back = |now: &Observed| done.revert(before, now);
+                        let changed = self.change(&change.new, &change.old, &back, host, events);
+                        failed.or_else(|| changed.err())
                     });
                     return Err(error.followed_by(failed));
                 }
             }
         }
         Ok(done)
-    }
-
-    fn change_back(
-        &self,
-        (old, new): (&Record, &Record),
-        plan: &Plan,
-        before: &Observed,
-        host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Plan, ApplyError> {
-        let back = |now: &Observed| plan.revert(before, now);
-        self.change(new, old, &back, host, events)
     }
 
     fn change(
@@ -155,8 +143,31 @@ impl Session {
     }
 }
 
-/// Plans by what is observed.
-type Planning = Box<dyn Fn(&Observed) -> Plan>;
+/// Plans what a record needs.
+type PlanOfDrains = dyn Fn(&Record, &Observed) -> Plan;
+
+/// A change of the drains in one record.
+struct DrainChange {
+    old: Record,
+    new: Record,
+    /// What the operator has to know beside the plan.
+    notes: Vec<String>,
+    plan: Box<PlanOfDrains>,
+}
+
+impl DrainChange {
+    fn plan(&self, observed: &Observed) -> Plan {
+        let mut plan = (self.plan)(&self.new, observed);
+        plan.notes.extend(self.notes.iter().cloned());
+        plan
+    }
+}
+
+/// Returns why nothing is changed. A record that cannot be read may be the one that is meant.
+fn nothing(unread: Vec<Unread>, otherwise: impl FnOnce() -> Error) -> ApplyError {
+    let first = unread.into_iter().next().map(|unread| unread.0);
+    ApplyError::untouched(first.unwrap_or_else(otherwise))
+}
 
 fn no_destination(target: &DrainTarget) -> Error {
     let problem = "is a destination of no cluster on this node".to_owned();

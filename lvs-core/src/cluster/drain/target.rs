@@ -79,8 +79,8 @@ impl Record {
             DrainTarget::Address(drain) => return vec![*drain],
             DrainTarget::Node { name, port } => (name, *port),
         };
-        let servers = self.servers.iter();
-        servers
+        self.servers
+            .iter()
             .filter(|(_, server)| *server == name)
             .map(|(address, _)| Drain {
                 address: *address,

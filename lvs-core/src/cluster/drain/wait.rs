@@ -85,7 +85,11 @@ impl StateDir {
     ///
     /// # Errors
     /// A record cannot be read, or `/proc` cannot.
-    pub fn remaining(&self, target: &DrainTarget, proc: &Proc) -> Result<Vec<Remaining>> {
+    pub fn remaining_connections(
+        &self,
+        target: &DrainTarget,
+        proc: &Proc,
+    ) -> Result<Vec<Remaining>> {
         let mut drained = Vec::new();
         for record in self.readable().0 {
             let drains = record.drains_of(target);
@@ -105,12 +109,13 @@ impl StateDir {
         Ok(remaining.collect())
     }
 
-    /// Waits until no connection remains. The lock is not needed, and should not be held for so long.
+    /// Waits until a drained target has no connection any more. The lock is not needed, and should not be held for so
+    /// long.
     /// `progress` is called when a count has changed.
     ///
     /// # Errors
-    /// Those of [`remaining`](Self::remaining).
-    pub fn wait(
+    /// Those of [`remaining_connections`](Self::remaining_connections).
+    pub fn wait_until_drained(
         &self,
         target: &DrainTarget,
         proc: &Proc,
@@ -121,7 +126,7 @@ impl StateDir {
         let end = Instant::now() + time;
         let mut last = Vec::new();
         loop {
-            let left = self.remaining(target, proc)?;
+            let left = self.remaining_connections(target, proc)?;
             if left.iter().all(Remaining::is_over) {
                 return Ok(DrainOutcome::Over(left));
             }

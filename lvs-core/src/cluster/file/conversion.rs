@@ -43,7 +43,7 @@ impl Document {
         };
         let services = self.take_services(&context, &mut gaps, mistakes);
         if self.tunnel.is_some() && !gaps.forwarding && !gaps.services {
-            mistakes.keep(tunnel::must_be_used(services.0.iter()));
+            mistakes.keep(tunnel::must_be_used(services.all.iter()));
         }
         let parts = self.parts(directors, real_servers, services, gaps, mistakes);
         Cluster::assembled(
@@ -148,7 +148,7 @@ impl Document {
         context: &ServiceContext<'_>,
         gaps: &mut Gaps,
         mistakes: &mut Mistakes,
-    ) -> (Vec<VirtualService>, Vec<ServicePlace>) {
+    ) -> FiledServices {
         let tables = std::mem::take(&mut self.services);
         let mut entries = Vec::new();
         gaps.services |= mistakes.has_more(|mistakes| {
@@ -157,21 +157,24 @@ impl Document {
             });
         });
         let count = entries.iter().map(|(_, services)| services.len()).sum();
-        let (mut services, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut filed = FiledServices {
+            all: Vec::with_capacity(count),
+            places: Vec::with_capacity(count),
+        };
         for (entry, of_entry) in entries {
             for (service, place) in of_entry {
-                services.push(service);
-                places.push(ServicePlace { entry, ..place });
+                filed.all.push(service);
+                filed.places.push(ServicePlace { entry, ..place });
             }
         }
-        (services, places)
+        filed
     }
 
     fn parts(
         self,
         directors: Vec<Director>,
         real_servers: Vec<FiledServer>,
-        (services, service_places): (Vec<VirtualService>, Vec<ServicePlace>),
+        services: FiledServices,
         gaps: Gaps,
         mistakes: &mut Mistakes,
     ) -> Parts {
@@ -194,7 +197,7 @@ impl Document {
         Parts {
             directors,
             real_servers,
-            services,
+            services: services.all,
             timeouts,
             ipvs_sysctls,
             sync: sync.flatten(),
@@ -202,11 +205,17 @@ impl Document {
             marks: mistakes.keep(marks).unwrap_or_default(),
             places: Places {
                 real_servers: server_places,
-                services: service_places,
+                services: services.places,
             },
             gaps,
         }
     }
+}
+
+/// The services of the file, and where each is in it.
+struct FiledServices {
+    all: Vec<VirtualService>,
+    places: Vec<ServicePlace>,
 }
 
 /// Reports it at the table, or at the first address that needs it if there is no table.

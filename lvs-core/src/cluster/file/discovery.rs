@@ -52,6 +52,7 @@ impl Document {
                     destinations.push(entry);
                     continue;
                 };
+                service.is_discovered = true;
                 let found = entry
                     .alone()
                     .and_then(|()| targets(&path, read))

@@ -263,17 +263,20 @@ const ON_FAILURE: [(&str, OnFailure); 2] =
     [("drain", OnFailure::Drain), ("remove", OnFailure::Remove)];
 
 fn word<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, DocumentError> {
-    let known = words.iter().find(|(word, _)| *word == text);
-    known.map(|(_, value)| *value).ok_or_else(|| {
-        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        DocumentError::new(
-            DocumentErrorKind::UnknownName,
-            key,
-            format!("{text:?} is unknown"),
-        )
-        .with_hint(match nearest(text, words.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("write one of {}", words.join(", ")),
+    words
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            DocumentError::new(
+                DocumentErrorKind::UnknownName,
+                key,
+                format!("{text:?} is unknown"),
+            )
+            .with_hint(match nearest(text, words.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("write one of {}", words.join(", ")),
+            })
         })
-    })
 }

@@ -229,8 +229,12 @@ fn sysctl(name: &str, value: &SysctlValue) -> Result<(SysctlKey, String), Docume
         let problem = format!("{name:?} is not a sysctl of net.ipv4.vs");
         DocumentError::new(DocumentErrorKind::UnknownKey, name, problem)
     };
-    let known = SYSCTLS.iter().find(|known| known.name == name);
-    let value = known.ok_or_else(unknown)?.accepts.value(name, value)?;
+    let value = SYSCTLS
+        .iter()
+        .find(|known| known.name == name)
+        .ok_or_else(unknown)?
+        .accepts
+        .value(name, value)?;
     let key = SysctlKey::ipvs(&name.replace('-', "_")).map_err(|_| unknown())?;
     Ok((key, value))
 }
@@ -293,8 +297,9 @@ impl Visitor<'_> for KeyVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
-        let known = KEYS.iter().find(|key| **key == text);
-        known.map_or_else(|| Err(E::unknown_field(text, KEYS)), |key| Ok(Key(key)))
+        KEYS.iter()
+            .find(|key| **key == text)
+            .map_or_else(|| Err(E::unknown_field(text, KEYS)), |key| Ok(Key(key)))
     }
 }
 

@@ -57,8 +57,11 @@ impl Accepts {
     /// Returns a value as a file has it.
     pub(super) fn written(self, value: &str) -> SysctlValue {
         let is_text = matches!(self, Threshold | Processors);
-        let number = value.parse().ok().filter(|_| !is_text);
-        number.map_or_else(|| SysctlValue::Text(value.to_owned()), SysctlValue::Number)
+        value
+            .parse()
+            .ok()
+            .filter(|_| !is_text)
+            .map_or_else(|| SysctlValue::Text(value.to_owned()), SysctlValue::Number)
     }
 
     /// Returns the kernel's text for a value.

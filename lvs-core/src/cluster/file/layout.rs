@@ -1,5 +1,6 @@
 //! Where the keys and values of a TOML text are: their paths, and their lines and columns.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use ::toml::Spanned;
@@ -65,6 +66,39 @@ impl Place {
     /// Removes it from the table of which it is a place.
     pub(super) fn remove_from(&self, root: &mut DeTable<'_>) {
         remove_from_table(root, &self.steps);
+    }
+
+    /// Gives it another key in the table of which it is a place; false if that is there already.
+    pub(super) fn rename_in<'a>(&self, root: &mut DeTable<'a>, key: &str) -> bool {
+        let Some((Step::Key(name), above)) = self.steps.split_last() else {
+            return false;
+        };
+        let Some(table) = table_at(root, above).filter(|table| !table.contains_key(key)) else {
+            return false;
+        };
+        let Some((written, value)) = table.remove_entry(name.as_str()) else {
+            return false;
+        };
+        let renamed = Cow::<'a, str>::Owned(key.to_owned());
+        table.insert(Spanned::new(written.span(), renamed), value);
+        true
+    }
+}
+
+fn table_at<'t, 'a>(table: &'t mut DeTable<'a>, steps: &[Step]) -> Option<&'t mut DeTable<'a>> {
+    let Some((Step::Key(key), mut rest)) = steps.split_first() else {
+        return Some(table);
+    };
+    let mut value = table.get_mut(key.as_str())?.get_mut();
+    loop {
+        value = match (value, rest) {
+            (DeValue::Array(list), [Step::Index(index), below @ ..]) => {
+                rest = below;
+                list.get_mut(*index)?.get_mut()
+            }
+            (DeValue::Table(inner), _) => return table_at(inner, rest),
+            _ => return None,
+        };
     }
 }
 

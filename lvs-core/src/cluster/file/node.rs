@@ -216,12 +216,15 @@ impl RealServerTable {
     /// Returns whether it has an address.
     #[cfg(feature = "toml")]
     pub(super) fn has_address(&self, ip: IpAddr) -> bool {
-        let addresses = self.addresses.iter().flatten();
-        let texts = addresses.filter_map(|table| table.address.as_ref());
-        texts.chain(&self.address).any(|text| {
-            text.parse()
-                .is_ok_and(|network: IpNet| network.addr() == ip)
-        })
+        self.addresses
+            .iter()
+            .flatten()
+            .filter_map(|table| table.address.as_ref())
+            .chain(&self.address)
+            .any(|text| {
+                text.parse()
+                    .is_ok_and(|network: IpNet| network.addr() == ip)
+            })
     }
 
     /// Converts the table, which is the entry of this number; in place of a wrong name it has some other.

@@ -67,6 +67,7 @@ pub struct ServiceTable {
     #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::checks"))]
     pub check: Option<ChecksTable>,
     /// So many destinations must be healthy, the fallback, drained ones and those of weight 0 not counted; 1 if absent.
+    /// Above the number of destinations it is refused, but not where `file-sd` finds them.
     #[serde(default)]
     pub minimum: Option<i64>,
     /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`. A virtual IP is withdrawn
@@ -87,6 +88,9 @@ pub struct ServiceTable {
     /// The nodes, groups or files of targets that serve it; absent: every real server of this file.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
+    /// Whether a file of targets was read for it.
+    #[serde(skip)]
+    pub is_discovered: bool,
 }
 
 /// Stands for a service whose address is wrong.
@@ -156,6 +160,7 @@ impl ServiceTable {
                 destinations: entries.clone(),
                 has_added_fallback,
                 lacks_protocol,
+                is_discovered: self.is_discovered,
             };
             (service, place)
         };

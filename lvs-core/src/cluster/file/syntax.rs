@@ -37,8 +37,10 @@ fn repeated(text: &str, span: Range<usize>) -> DocumentError {
 
 /// Returns the name of another format that the text is probably written in: its first line decides.
 fn other_format(text: &str) -> Option<&'static str> {
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let first = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'))?;
     if first.starts_with('{') {
         return Some("JSON");
     }

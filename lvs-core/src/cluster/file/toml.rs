@@ -210,8 +210,15 @@ impl<'a> Survey<'a> {
             && explained
                 .key
                 .is_some_and(|key| self.removed.has_at(&place.path, &key));
+        let is_unknown = explained.mistake.kind() == DocumentErrorKind::UnknownKey;
         if !follows {
             self.found.push(explained.mistake.at(position));
+        }
+        // What it holds is read as that of the key which was meant.
+        if let Some(meant) = removed.as_deref().filter(|_| is_unknown)
+            && place.rename_in(self.table.get_mut(), meant)
+        {
+            return Some(());
         }
         if let Some(key) = removed {
             self.removed.push(place.table.clone(), key);

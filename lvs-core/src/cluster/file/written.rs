@@ -25,7 +25,7 @@ impl TryFrom<&Cluster> for Document {
     ///
     /// # Errors
     /// The cluster was built in Rust with something that no file says: two encapsulations beside IP in IP, or a scheduler
-    /// that is not of the Linux source tree.
+    /// that is not of the Linux source tree. Or a service has fewer destinations of files of targets than its minimum.
     fn try_from(cluster: &Cluster) -> Result<Self, DocumentErrors> {
         let document = Self::of(cluster);
         match Cluster::try_from(document.clone())? == *cluster {
@@ -231,6 +231,7 @@ impl ServiceTable {
                     .map(|destination| DestinationTable::of(destination, usual))
                     .collect(),
             ),
+            is_discovered: false,
         }
     }
 }

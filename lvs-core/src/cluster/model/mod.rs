@@ -8,6 +8,7 @@ mod fwmark;
 mod gateway;
 mod index;
 mod interfaces;
+mod minimum;
 mod mistakes;
 mod name;
 mod nat_gateway;

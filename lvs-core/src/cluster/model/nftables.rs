@@ -12,15 +12,19 @@ impl Cluster {
     ///
     /// Each family has a table of its own, because not every kernel has `inet`.
     pub(in crate::cluster) fn nftables(&self) -> Option<String> {
-        let tables = [("ip", Family::Ipv4), ("ip6", Family::Ipv6)].map(|(word, family)| {
-            let rules = self
-                .services
-                .iter()
-                .filter(|service| service.service.id.family() == family)
-                .flat_map(VirtualService::nftables_rules);
-            self.nftables_table(word, rules.collect())
-        });
-        Some(tables.concat()).filter(|text| !text.is_empty())
+        Some(
+            [("ip", Family::Ipv4), ("ip6", Family::Ipv6)]
+                .map(|(word, family)| {
+                    let rules = self
+                        .services
+                        .iter()
+                        .filter(|service| service.service.id.family() == family)
+                        .flat_map(VirtualService::nftables_rules);
+                    self.nftables_table(word, rules.collect())
+                })
+                .concat(),
+        )
+        .filter(|text| !text.is_empty())
     }
 
     /// Declares the table so that it can be deleted, and defines it anew: all in one transaction.

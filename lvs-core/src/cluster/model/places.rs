@@ -38,6 +38,8 @@ pub(in crate::cluster) struct ServicePlace {
     pub(in crate::cluster) lacks_protocol: bool,
     /// Whether the last destination is the fallback, which is no entry.
     pub(in crate::cluster) has_added_fallback: bool,
+    /// Whether another program finds destinations of it, of which there may be more at another time.
+    pub(in crate::cluster) is_discovered: bool,
 }
 
 impl Places {
@@ -78,6 +80,13 @@ impl Places {
         self.services
             .get(i)
             .is_none_or(|place| !place.lacks_protocol)
+    }
+
+    /// Returns whether a service has other destinations at another time, while the file is the same.
+    pub(super) fn is_discovered(&self, i: usize) -> bool {
+        self.services
+            .get(i)
+            .is_some_and(|place| place.is_discovered)
     }
 
     pub(super) fn destination(&self, service: usize, i: usize) -> Entry {

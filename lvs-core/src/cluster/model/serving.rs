@@ -56,11 +56,15 @@ impl Cluster {
         &'a self,
         name: &'a NodeName,
     ) -> impl Iterator<Item = (&'a VirtualService, &'a VirtualDestination)> {
-        let places = self.index.destinations.get(name).into_iter().flatten();
-        places.filter_map(|(place, at)| {
-            let service = self.services.get(*place)?;
-            Some((service, service.destinations.get(*at)?))
-        })
+        self.index
+            .destinations
+            .get(name)
+            .into_iter()
+            .flatten()
+            .filter_map(|(place, at)| {
+                let service = self.services.get(*place)?;
+                Some((service, service.destinations.get(*at)?))
+            })
     }
 
     /// Returns the services that clients reach by exactly this socket, each with its place in the file.
@@ -68,8 +72,12 @@ impl Cluster {
         &self,
         socket: Match,
     ) -> impl Iterator<Item = (usize, &VirtualService)> {
-        let places = self.index.receivers.get(&socket).into_iter().flatten();
-        places.filter_map(|place| Some((*place, self.services.get(*place)?)))
+        self.index
+            .receivers
+            .get(&socket)
+            .into_iter()
+            .flatten()
+            .filter_map(|place| Some((*place, self.services.get(*place)?)))
     }
 
     /// Returns the families of the services that reach a node by certain forwarding methods.

@@ -25,14 +25,14 @@ impl VirtualService {
 }
 
 impl Cluster {
-    /// Returns the virtual IPs that some service needs whatever becomes of others.
+    /// Returns the virtual IPs that some service needs, also where others are withdrawn.
     #[cfg(feature = "run")]
     pub(crate) fn kept_virtual_ips(&self) -> BTreeSet<IpAddr> {
-        let kept = self
-            .services()
+        self.services()
             .iter()
-            .filter(|service| !service.withdraws());
-        kept.flat_map(VirtualService::vips).collect()
+            .filter(|service| !service.withdraws())
+            .flat_map(VirtualService::vips)
+            .collect()
     }
 
     /// Refuses to withdraw a virtual IP with which a director loses the network that it is on: other addresses and
@@ -55,8 +55,7 @@ impl Cluster {
                 })
         };
         let found = service.vips().into_iter().find_map(|vip| {
-            let mut directors = self.directors().iter();
-            directors.find_map(|director| {
+            self.directors().iter().find_map(|director| {
                 director
                     .address(vip)
                     .filter(|address| alone(&director, address))
@@ -93,7 +92,7 @@ impl Cluster {
                 }
             }
         }
-        let notes = shared.iter().filter_map(|(vip, [keep, withdraw])| {
+        shared.iter().filter_map(|(vip, [keep, withdraw])| {
             match (keep.is_empty(), withdraw.len()) {
                 (_, 0) | (true, 1) => None,
                 (true, _) => Some(format!(
@@ -107,8 +106,7 @@ impl Cluster {
                     listed(keep)
                 )),
             }
-        });
-        notes.collect()
+        }).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::outage::MethodChange;
 use super::transition::Transition;
 use super::{RolloutAction, RolloutStep, steps};
 use crate::cluster::{Cluster, NodeName};
@@ -67,6 +68,33 @@ impl Parts {
         }
     }
 
+    /// Adds what clients feel of a changed forwarding method to the first step of either side.
+    pub(super) fn add_method_change(&mut self, handover: Handover, change: &MethodChange<'_>) {
+        let Self {
+            over,
+            directors,
+            removed,
+            losing,
+            ..
+        } = self;
+        // Each part with whether its steps are of directors.
+        let (over, losing) = ((over, false), (losing, false));
+        let (directors, removed) = ((directors, true), (removed, true));
+        let parts = match handover {
+            Handover::MakeBeforeBreak => [over, removed, losing, directors],
+            Handover::BreakBeforeMake => [removed, over, directors, losing],
+            Handover::Growing | Handover::InPlace => [over, directors, losing, removed],
+        };
+        let mut steps = parts.into_iter().flat_map(|(steps, is_director)| {
+            let either =
+                move |step: &&mut RolloutStep| is_director || step.node == *change.real_server;
+            steps.iter_mut().filter(either)
+        });
+        if let Some(step) = steps.next() {
+            step.add_outage(change.outage());
+        }
+    }
+
     /// Returns the steps in their order.
     pub(super) fn in_order(self, handover: Handover) -> Vec<RolloutStep> {
         let Self {
@@ -94,10 +122,7 @@ pub(super) fn add_outage<const N: usize>(
 ) {
     let first = parts.into_iter().find_map(|steps| steps.first_mut());
     if let (Some(step), Some(outage)) = (first, outage) {
-        step.outage = Some(match step.outage.take() {
-            Some(other) => format!("{other}; {outage}"),
-            None => outage,
-        });
+        step.add_outage(outage);
     }
 }
 
@@ -115,14 +140,18 @@ impl Transition<'_> {
     pub(super) fn makes_first(self) -> bool {
         let Self { old, new } = self;
         let addresses = |cluster: &Cluster| -> BTreeSet<IpAddr> {
-            let directors = cluster.directors().iter();
-            let all = directors.flat_map(|director| &director.addresses);
-            let own = all.map(|address| address.id.network.addr());
-            own.chain(cluster.virtual_ips().iter().copied()).collect()
+            cluster
+                .directors()
+                .iter()
+                .flat_map(|director| &director.addresses)
+                .map(|address| address.id.network.addr())
+                .chain(cluster.virtual_ips().iter().copied())
+                .collect()
         };
         let is_new = |name: &NodeName| new.former_name(name, old).is_none();
-        let mut directors = new.directors().iter();
-        directors.all(|director| is_new(&director.name))
+        new.directors()
+            .iter()
+            .all(|director| is_new(&director.name))
             && addresses(old).is_disjoint(&addresses(new))
     }
 
@@ -158,8 +187,11 @@ impl Transition<'_> {
     pub(super) fn balanced_twice(self) -> Option<String> {
         let Self { old, new } = self;
         let is_shared = !old.virtual_ips().is_disjoint(new.virtual_ips());
-        let mut directors = old.directors().iter().map(|director| &director.name);
-        let name = directors.find(|name| is_shared && new.real_server(name).is_some())?;
+        let name = old
+            .directors()
+            .iter()
+            .map(|director| &director.name)
+            .find(|name| is_shared && new.real_server(name).is_some())?;
         Some(format!(
             "{name} still balances until it is applied itself, also what the new director sends to it: some clients are \
              not served"

@@ -82,6 +82,13 @@ impl RolloutStep {
         }
     }
 
+    fn add_outage(&mut self, outage: String) {
+        self.outage = Some(match self.outage.take() {
+            Some(other) => format!("{other}; {outage}"),
+            None => outage,
+        });
+    }
+
     /// Returns the step by which a director gets what is new before real servers change over to it.
     fn growing(&self) -> Self {
         Self {

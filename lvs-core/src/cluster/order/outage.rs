@@ -1,6 +1,6 @@
 //! What clients feel of a change, where no order avoids it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 
 #[cfg(feature = "check")]
@@ -18,7 +18,7 @@ impl Cluster {
     /// step it is; those of a changed forwarding method are not among them.
     pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
         let transition = Transition { old, new: self };
-        let steps = transition.steps_with(None);
+        let steps = transition.steps_with(None, std::iter::empty());
         let is_director = |step: &&RolloutStep| self.director(step.node.as_str()).is_some();
         let director = steps.iter().find(is_director).map(|step| &step.node);
         let unserved = transition
@@ -48,8 +48,11 @@ impl<'a> Transition<'a> {
         let was = old.active_node(new.former_name(director, old)?)?;
         let is = new.active_node(director)?;
         let destinations = |service: &DesiredService| -> BTreeSet<DestinationId> {
-            let all = service.destinations.iter();
-            all.map(|desired| desired.value.id).collect()
+            service
+                .destinations
+                .iter()
+                .map(|desired| desired.value.id)
+                .collect()
         };
         let mut lost = BTreeSet::new();
         for before in was.services.iter() {
@@ -71,54 +74,72 @@ impl<'a> Transition<'a> {
         ))
     }
 
-    /// Returns what clients feel when the director changes.
-    pub(super) fn outage(self) -> Option<String> {
-        let changes = self.method_changes().map(|change| change.outage());
-        let outages: Vec<_> = self.unserved().chain(changes).collect();
-        (!outages.is_empty()).then(|| outages.join("; "))
+    /// Returns the outages of services whose clients the new cluster does not serve by any service.
+    pub(super) fn unserved(self) -> impl Iterator<Item = String> + 'a {
+        let new = services_by_id(self.new);
+        let is_served = move |was: &VirtualService| {
+            let sockets = was.sockets();
+            new.contains_key(&was.service.id)
+                || !sockets.is_empty()
+                    && sockets
+                        .iter()
+                        .all(|socket| self.new.services_at(*socket).next().is_some())
+        };
+        let services = self.old.services().iter();
+        services.filter(move |was| !is_served(was)).map(|was| {
+            let id = was.service.id;
+            format!(
+                "{id} is not served any more: give clients its new address first, if it has one"
+            )
+        })
     }
 
-    /// Returns the outages of services that the new cluster does not have.
-    fn unserved(self) -> impl Iterator<Item = String> + 'a {
-        let new = services_by_id(self.new);
-        self.old
+    /// Returns what has to be done before a director's step that serves the clients of a socket by a firewall mark.
+    pub(super) fn unmarked(self) -> Option<String> {
+        let Self { old, new } = self;
+        let mut marked = new
             .services()
             .iter()
-            .map(|was| was.service.id)
-            .filter(move |id| !new.contains_key(id))
-            .map(|id| {
-                format!(
-                    "{id} is not served any more: give clients its new address first, if it has one"
-                )
-            })
+            .filter(|service| !service.matches.is_empty());
+        let by_mark = |service: &VirtualService| {
+            let was = old.services().iter();
+            let was = was.filter(|was| was.matches.is_empty());
+            let mut sockets: HashSet<_> = was.flat_map(VirtualService::sockets).collect();
+            sockets.retain(|socket| service.matches.contains(socket));
+            !sockets.is_empty()
+        };
+        let service = marked.find(|service| by_mark(service))?;
+        Some(format!(
+            "before this step load the rules that its plan shows (nft -f): without its mark no packet reaches {}",
+            service.service.id
+        ))
     }
 
     /// Returns the destinations that both have, with another forwarding method. What direct routing and the kinds of
     /// tunnels need, a real server has at the same time while it grows.
-    fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
+    pub(super) fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
         let old = services_by_id(self.old);
-        let both = self
-            .new
+        self.new
             .services()
             .iter()
-            .filter_map(move |is| Some((*old.get(&is.service.id)?, is)));
-        both.flat_map(move |(was, is)| {
-            let mut known = HashMap::new();
-            for before in &was.destinations {
-                known.entry(&before.real_server).or_insert(before);
-            }
-            is.destinations.iter().filter_map(move |now| {
-                let former = self.new.former_name(&now.real_server, self.old)?;
-                let (from, to) = (known.get(former)?.forwarding, now.forwarding);
-                let is_smooth = from.keeps_port() && to.keeps_port();
-                (from != to && !is_smooth).then_some(MethodChange {
-                    service: is.service.id,
-                    real_server: &now.real_server,
-                    from,
-                    to,
+            .filter_map(move |is| Some((*old.get(&is.service.id)?, is)))
+            .flat_map(move |(was, is)| {
+                let mut known = HashMap::new();
+                for before in &was.destinations {
+                    known.entry(&before.real_server).or_insert(before);
+                }
+                is.destinations.iter().filter_map(move |now| {
+                    let former = self.new.former_name(&now.real_server, self.old)?;
+                    let (from, to) = (known.get(former)?.forwarding, now.forwarding);
+                    let is_smooth = from.keeps_port() && to.keeps_port();
+                    (from != to && !is_smooth).then_some(MethodChange {
+                        service: is.service.id,
+                        real_server: &now.real_server,
+                        from,
+                        to,
+                    })
                 })
             })
-        })
     }
 }
 
@@ -131,7 +152,7 @@ pub(crate) struct MethodChange<'a> {
 }
 
 impl MethodChange<'_> {
-    fn outage(&self) -> String {
+    pub(super) fn outage(&self) -> String {
         let Self {
             service,
             real_server,
@@ -146,8 +167,9 @@ impl MethodChange<'_> {
 }
 
 fn services_by_id(cluster: &Cluster) -> HashMap<ServiceId, &VirtualService> {
-    let services = cluster.services().iter();
-    services
+    cluster
+        .services()
+        .iter()
         .map(|service| (service.service.id, service))
         .collect()
 }

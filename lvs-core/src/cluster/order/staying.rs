@@ -24,8 +24,10 @@ pub(super) struct Staying<'a> {
 impl<'a> Transition<'a> {
     /// Returns the real servers that both clusters have and that change.
     pub(super) fn staying(self) -> impl Iterator<Item = Staying<'a>> {
-        let names = self.new.real_servers().iter().map(|server| &server.name);
-        names
+        self.new
+            .real_servers()
+            .iter()
+            .map(|server| &server.name)
             .filter(move |name| self.changes(name))
             .filter_map(move |name| self.stays(name))
     }

@@ -360,3 +360,61 @@ fn one_that_joins_may_be_the_one_that_leaves() {
         "{hints:?}"
     );
 }
+
+#[test]
+fn a_changed_method_is_felt_from_the_first_step_of_either_side() {
+    let dr = Cluster::from_toml(DR).unwrap();
+    let text = DR
+        .replace("forwarding = \"dr\"", "forwarding = \"nat\"")
+        .replacen("gateway = \"192.168.1.254\"\n", "gateway = 0\n", 1)
+        .replace("gateway = \"192.168.1.254\"\n", "")
+        .replace("gateway = 0\n", "gateway = \"192.168.1.254\"\n");
+    let nat = Cluster::from_toml(&text).unwrap();
+    let outages = |steps: &[RolloutStep]| -> Vec<_> {
+        let felt = steps.iter().filter_map(|step| {
+            let outage = step.outage.as_deref()?;
+            let servers = ["realserver1", "realserver2"].map(|name| outage.contains(name));
+            Some((format!("{} {}", step.action, step.node), servers))
+        });
+        felt.collect()
+    };
+    let each = |action: &str, servers| (action.to_owned(), servers);
+    assert_eq!(
+        outages(&nat.rollout(Some(&dr))),
+        [
+            each("apply realserver1", [true, false]),
+            each("apply realserver2", [false, true]),
+        ]
+    );
+    assert_eq!(
+        outages(&dr.rollout(Some(&nat))),
+        [each("apply director", [true, true])]
+    );
+}
+
+#[test]
+fn a_service_that_becomes_one_by_mark_is_served_once_its_rules_are_loaded() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let text = DR.replacen(
+        "address = \"172.16.5.11:80\"",
+        "fwmark = 1\nmatch = [\"tcp 172.16.5.11:80\"]",
+        1,
+    );
+    let new = Cluster::from_toml(&text).unwrap();
+    let steps = new.rollout(Some(&old));
+    let [step] = steps.as_slice() else {
+        panic!("{steps:?}");
+    };
+    assert_eq!(step.outage, None);
+    let hint = step.hint.as_deref().unwrap();
+    assert!(
+        hint.starts_with("before this step load the rules"),
+        "{hint}"
+    );
+    let back = old.rollout(Some(&new));
+    assert!(
+        back.iter()
+            .all(|step| step.outage.is_none() && step.hint.is_none()),
+        "{back:?}"
+    );
+}

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::handover::{Handover, Parts, add_outage};
+use super::outage::MethodChange;
 use super::{RolloutAction, RolloutStep, steps};
 use crate::cluster::{Cluster, DesiredState, NodeKind, NodeName, Role};
 
@@ -30,8 +31,9 @@ impl Cluster {
 
     /// Returns whether only the active one of two directors carries an address.
     fn is_taken_over(&self, ip: &IpAddr) -> bool {
-        let mut directors = self.directors().iter();
-        directors.any(|director| director.floating.contains(ip))
+        self.directors()
+            .iter()
+            .any(|director| director.floating.contains(ip))
     }
 }
 
@@ -44,11 +46,19 @@ pub(super) struct Transition<'a> {
 
 impl<'a> Transition<'a> {
     pub(super) fn steps(self) -> Vec<RolloutStep> {
-        self.steps_with(self.outage())
+        let unserved = self
+            .unserved()
+            .reduce(|first, second| format!("{first}; {second}"));
+        self.steps_with(unserved, self.method_changes())
     }
 
-    /// Returns the steps; the first one at which clients feel a change of the directors has this outage.
-    pub(super) fn steps_with(self, outage: Option<String>) -> Vec<RolloutStep> {
+    /// Returns the steps; the first one at which clients feel a change of the directors has this outage, and the first
+    /// one of a director or the real server that of each changed forwarding method.
+    pub(super) fn steps_with(
+        self,
+        unserved: Option<String>,
+        changes: impl Iterator<Item = MethodChange<'a>>,
+    ) -> Vec<RolloutStep> {
         let former = self.former();
         let (old_directors, leaving): (Vec<_>, Vec<_>) = self
             .old
@@ -94,7 +104,10 @@ impl<'a> Transition<'a> {
         if handover != Handover::MakeBeforeBreak {
             add_outage([&mut parts.directors], self.balanced_twice());
         }
-        parts.add_outage(handover, outage);
+        parts.add_outage(handover, unserved);
+        for change in changes {
+            parts.add_method_change(handover, &change);
+        }
         let mut steps = parts.in_order(handover);
         self.hint_at_readdressed(&mut steps);
         self.name_held_addresses(&mut steps);
@@ -117,7 +130,9 @@ impl<'a> Transition<'a> {
             .filter(|director| self.changes(&director.name));
         let mut directors = self.new.director_steps(changing, Some(self.old));
         for director in &mut directors {
-            director.hint = self.cut_connections(&director.node);
+            let hints = self.unmarked().into_iter();
+            let hints = hints.chain(self.cut_connections(&director.node));
+            director.hint = hints.reduce(|first, second| format!("{first}; {second}"));
         }
         directors
     }
@@ -157,8 +172,9 @@ impl<'a> Transition<'a> {
                          first apply a file without it there"
                     )
                 });
-            let outages = step.outage.take().into_iter().chain(held);
-            step.outage = outages.reduce(|first, second| format!("{first}; {second}"));
+            if let Some(held) = held {
+                step.add_outage(held);
+            }
             match step.action {
                 RolloutAction::Grow => {}
                 RolloutAction::Apply => released.extend(former.cloned()),
@@ -179,8 +195,12 @@ impl<'a> Transition<'a> {
             .filter(is_new)
             .collect();
         let former = self.former();
-        let left = old.real_servers().iter().map(|server| &server.name);
-        let leaving: Vec<_> = left.filter(|name| !former.contains(name)).collect();
+        let leaving: Vec<_> = old
+            .real_servers()
+            .iter()
+            .map(|server| &server.name)
+            .filter(|name| !former.contains(name))
+            .collect();
         let ([joining], [leaving]) = (joining.as_slice(), leaving.as_slice()) else {
             return;
         };

@@ -107,8 +107,11 @@ impl Card {
 
     /// Returns the number of characters before the values, which stand below each other.
     fn indent(&self) -> usize {
-        let keys = self.lines.iter().map(|line| chars(&line.key));
-        keys.max().map_or(0, |longest| longest + 2)
+        self.lines
+            .iter()
+            .map(|line| chars(&line.key))
+            .max()
+            .map_or(0, |longest| longest + 2)
     }
 
     pub(super) fn height(&self) -> usize {

@@ -165,8 +165,13 @@ impl Drawing {
 
     /// Gives every box its place: in columns, each in the middle of the height. Returns how wide and high all of it is.
     fn place(&mut self) -> (usize, usize) {
-        let labels = self.servers.iter().flat_map(|(_, reach)| &reach.labels);
-        let widest = labels.map(|label| chars(label)).max().unwrap_or_default();
+        let widest = self
+            .servers
+            .iter()
+            .flat_map(|(_, reach)| &reach.labels)
+            .map(|label| chars(label))
+            .max()
+            .unwrap_or_default();
         let servers = self.servers.iter_mut().map(|(card, _)| card).collect();
         let columns: [Vec<&mut Card>; 3] = [
             vec![&mut self.clients],
@@ -175,8 +180,11 @@ impl Drawing {
         ];
         let gaps = [BEND, 2 * BEND + ROW + pixels(widest), 0];
         let tall = |cards: &[&mut Card]| -> usize {
-            let heights = cards.iter().map(|card| card.height() + ROW);
-            heights.sum::<usize>().saturating_sub(ROW)
+            cards
+                .iter()
+                .map(|card| card.height() + ROW)
+                .sum::<usize>()
+                .saturating_sub(ROW)
         };
         let height = columns.iter().map(|cards| tall(cards)).max();
         let height = height.unwrap_or_default();

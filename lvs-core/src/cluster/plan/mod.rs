@@ -46,7 +46,8 @@ use draft::{Draft, Planned};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
     /// Whether services on a virtual IP of the cluster that the file does not name are deleted although no
-    /// record says that the cluster has been applied before. Without this they are a [`Refusal`].
+    /// record says that the cluster has been applied before. Without this they are a [`Refusal`]. Once the cluster has been
+    /// applied, its virtual IPs are its own with all their services.
     pub take_over: bool,
 }
 

@@ -177,8 +177,10 @@ impl ProbePlan {
         let prober = Prober::new(cluster, director, role);
         let mut plan = Self::default();
         let checked = || {
-            let services = cluster.services().iter();
-            services.filter(|service| !service.checks.is_empty())
+            cluster
+                .services()
+                .iter()
+                .filter(|service| !service.checks.is_empty())
         };
         let ways: Vec<Way<'_>> = checked()
             .flat_map(|service| service.destinations.iter().map(move |end| (service, end)))

@@ -2,6 +2,7 @@
 
 use super::former::Former;
 use super::kept::Kept;
+use super::session::Purpose;
 use super::{Session, StateDir, lock};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Plan;
@@ -185,9 +186,9 @@ impl Record {
 impl Session {
     /// Returns what the controller of the cluster keeps, unless it is the caller.
     pub(super) fn kept(&self, node: &DesiredState) -> Kept {
-        match self.is_by_health {
-            true => Kept::default(),
-            false => self.state.kept(&node.cluster).unwrap_or_default(),
+        match self.purpose {
+            Purpose::Health => Kept::default(),
+            Purpose::File | Purpose::Role => self.state.kept(&node.cluster).unwrap_or_default(),
         }
     }
 
@@ -200,9 +201,10 @@ impl Session {
         kept: &Kept,
         former: Option<&Former>,
     ) -> Result<()> {
-        let is_role = self.is_role && !self.state.is_kept_elsewhere(&node.cluster);
-        if !is_role && !self.is_by_health {
-            self.state.refuse_other_file(node, plan, kept)?;
+        match self.purpose {
+            Purpose::Health => {}
+            Purpose::Role if !self.state.is_kept_elsewhere(&node.cluster) => {}
+            Purpose::File | Purpose::Role => self.state.refuse_other_file(node, plan, kept)?,
         }
         former
             .filter(|_| !plan.is_empty())
@@ -213,16 +215,19 @@ impl Session {
 
     /// Refuses a removal by another process than the controller of the cluster.
     pub(super) fn refuse_removal(&self, node: &DesiredState) -> Result<()> {
-        match self.is_by_health {
-            true => Ok(()),
-            false => self.state.refuse_removal_beside_controller(&node.cluster),
+        match self.purpose {
+            Purpose::Health => Ok(()),
+            Purpose::File | Purpose::Role => {
+                self.state.refuse_removal_beside_controller(&node.cluster)
+            }
         }
     }
 
     /// Returns what an operator has to know of the controller of the cluster, unless it is the caller.
     pub(super) fn controller_note(&self, node: &DesiredState) -> Option<String> {
-        (!self.is_by_health)
-            .then(|| self.state.controller_note(node))
-            .flatten()
+        match self.purpose {
+            Purpose::Health => None,
+            Purpose::File | Purpose::Role => self.state.controller_note(node),
+        }
     }
 }

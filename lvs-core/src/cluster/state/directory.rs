@@ -1,27 +1,22 @@
 //! The state directory as the file system sees it: opened once, and never through a link or a directory that
 //! another user could have made.
 
-use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{UnlinkatFlags, fsync, geteuid, unlinkat};
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+
+use super::directory_walk::{Missing, Walk, is_trusted, kind};
 
 /// For the state directory: only its owner may so much as lock a file in it.
-const PRIVATE_DIRECTORY: Mode = Mode::S_IRWXU;
-/// For the directories above it.
-const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
+pub(super) const PRIVATE_DIRECTORY: Mode = Mode::S_IRWXU;
 const PRIVATE_FILE: Mode = Mode::from_bits_truncate(0o600);
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-const STICKY: u32 = 0o1000;
-/// How many links a path may have, as in the kernel.
-const MOST_LINKS: usize = 40;
+pub(super) const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// An open directory of which no other user can exchange a file.
 #[derive(Debug)]
@@ -33,15 +28,15 @@ pub(super) struct Directory {
 impl Directory {
     /// Opens a directory; `None` if it does not exist.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        match Self::at(path, false) {
+        match Self::at(path, Missing::Fails) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
         }
     }
 
-    /// Opens a directory that is created first if need be, for its owner alone whatever the umask.
+    /// Opens a directory that is created first if need be, for its owner alone with any umask.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let directory = Self::at(path, true)?;
+        let directory = Self::at(path, Missing::IsCreated)?;
         if fstat(&directory.fd)?.st_mode & 0o7777 != PRIVATE_DIRECTORY.bits() {
             match fchmod(&directory.fd, PRIVATE_DIRECTORY) {
                 // A read-only file system is reported by what needs to write.
@@ -52,8 +47,8 @@ impl Directory {
         Ok(directory)
     }
 
-    fn at(path: &Path, create: bool) -> io::Result<Self> {
-        let fd = walk(path, create)?;
+    fn at(path: &Path, missing: Missing) -> io::Result<Self> {
+        let fd = Walk::to(path, missing)?;
         let stat = fstat(&fd)?;
         if !is_trusted(stat.st_uid) {
             return Err(io::Error::other(format!(
@@ -185,94 +180,6 @@ impl Directory {
     }
 }
 
-/// Opens a directory name by name, each in a directory where no other user can exchange it.
-fn walk(path: &Path, create: bool) -> io::Result<OwnedFd> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let root = || open("/", flags, Mode::empty());
-    let mut rest = names(&std::path::absolute(path)?);
-    let mut links = 0;
-    // How many names of the path are left behind the last link.
-    let mut behind_link = usize::MAX;
-    let mut here = root()?;
-    while let Some(name) = rest.pop_front() {
-        cannot_be_exchanged_in(&here, &name)?;
-        match fstatat(&here, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT) if create && rest.len() < behind_link => {
-                let mode = if rest.is_empty() {
-                    PRIVATE_DIRECTORY
-                } else {
-                    DIRECTORY
-                };
-                match mkdirat(&here, name.as_os_str(), mode) {
-                    Ok(()) | Err(Errno::EEXIST) => {}
-                    Err(errno) => return Err(errno.into()),
-                }
-            }
-            Ok(stat) if kind(&stat) == SFlag::S_IFLNK => {
-                links += 1;
-                if links > MOST_LINKS {
-                    return Err(Errno::ELOOP.into());
-                }
-                if !is_trusted(stat.st_uid) {
-                    return Err(io::Error::other(format!(
-                        "the link {name:?} on the way belongs to the user {}",
-                        stat.st_uid
-                    )));
-                }
-                let target = PathBuf::from(readlinkat(&here, name.as_os_str())?);
-                if target.is_absolute() {
-                    here = root()?;
-                }
-                behind_link = behind_link.min(rest.len());
-                let mut way = names(&target);
-                way.append(&mut rest);
-                rest = way;
-                continue;
-            }
-            stat => drop(stat?),
-        }
-        here = openat(&here, name.as_os_str(), flags, Mode::empty())?;
-    }
-    Ok(here)
-}
-
-fn names(path: &Path) -> VecDeque<OsString> {
-    path.components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some(OsString::from("..")),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect()
-}
-
-/// In a directory like /tmp, which is writable by all and sticky, only the owner of a file can exchange it.
-fn cannot_be_exchanged_in(directory: &OwnedFd, name: &OsStr) -> io::Result<()> {
-    let stat = fstat(directory)?;
-    let is_writable = stat.st_mode & WRITABLE_BY_OTHERS != 0 && stat.st_mode & STICKY == 0;
-    if is_writable || !(is_trusted(stat.st_uid) || is_unmapped(stat.st_uid)) {
-        return Err(io::Error::other(format!(
-            "other users can exchange {name:?} in the directory that it is in"
-        )));
-    }
-    Ok(())
-}
-
-fn is_trusted(owner: u32) -> bool {
-    owner == 0 || owner == geteuid().as_raw()
-}
-
-/// Returns whether a directory above belongs to a user outside this user namespace, such as the real root.
-fn is_unmapped(owner: u32) -> bool {
-    const OVERFLOW: u32 = 65534;
-    let map = || std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    owner == OVERFLOW && map().split_ascii_whitespace().nth(2) != Some("4294967295")
-}
-
-fn kind(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
-}
-
 fn is_regular(stat: &FileStat) -> io::Result<()> {
     let problem = match kind(stat) {
         SFlag::S_IFREG if !is_trusted(stat.st_uid) => {
@@ -294,7 +201,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
 
-    use nix::unistd::{Uid, chown, mkfifo};
+    use nix::unistd::mkfifo;
 
     use super::*;
 
@@ -344,44 +251,6 @@ mod tests {
             fs::remove_file(&path)
                 .or_else(|_| fs::remove_dir(&path))
                 .unwrap();
-        }
-    }
-
-    #[test]
-    fn a_link_is_followed_to_what_exists() {
-        let root = tempfile::tempdir().unwrap();
-        let (link, target) = (root.path().join("link"), root.path().join("target"));
-        symlink("target", &link).unwrap();
-        for path in [link.clone(), link.join("state")] {
-            let error = Directory::create(&path).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::NotFound);
-            assert!(!target.exists());
-        }
-        fs::create_dir(&target).unwrap();
-        Directory::create(&link.join("state")).unwrap();
-        assert!(target.join("state").is_dir());
-    }
-
-    #[test]
-    fn a_directory_of_others_is_refused() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("state");
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-        let error = Directory::create(&path).unwrap_err().to_string();
-        assert!(error.contains("writable by other users"), "{error}");
-        let error = Directory::create(&path.join("deeper"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("other users can exchange \"deeper\""),
-            "{error}"
-        );
-        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
-        if geteuid().is_root() {
-            chown(&path, Some(Uid::from_raw(12345)), None).unwrap();
-            let error = Directory::create(&path).unwrap_err().to_string();
-            assert!(error.contains("belongs to the user 12345"), "{error}");
         }
     }
 

@@ -1,8 +1,7 @@
 //! Records of a node or a cluster that has another name by now: they move to the new name.
 
-use std::path::{Path, PathBuf};
-
-use super::{Session, StateDir, Unread, file};
+use super::record_file::RecordFile;
+use super::{Session, StateDir, Unread};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Refusal;
 use crate::cluster::{
@@ -27,8 +26,8 @@ pub(super) struct Known {
 /// A record that moves when it is first written under its new name.
 pub(super) struct Former {
     cluster: ClusterName,
-    from: PathBuf,
-    to: PathBuf,
+    from: RecordFile,
+    to: RecordFile,
     /// The record that has the new name now: of a cluster that was removed, or empty.
     replaced: Record,
     note: String,
@@ -43,8 +42,11 @@ impl Former {
 impl Known {
     /// Returns the notes of a plan: that it moves the record, and which records could not be read.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let note = self.former.as_ref().map(|former| former.note.clone());
-        note.into_iter().chain(self.unread.iter().cloned())
+        self.former
+            .as_ref()
+            .map(|former| former.note.clone())
+            .into_iter()
+            .chain(self.unread.iter().cloned())
     }
 
     /// Returns the plan of a removal. Without an applied record of its own it must not take the virtual IPs
@@ -100,10 +102,10 @@ impl StateDir {
         is_former: impl Fn(&Record) -> bool,
     ) -> Known {
         let unread = unread.iter().map(Unread::note).collect();
-        let place = others
+        let former = others
             .iter()
-            .position(|record| !own.is_applied() && record.is_applied() && is_former(record));
-        let former = place.map(|place| others.remove(place));
+            .position(|record| !own.is_applied() && record.is_applied() && is_former(record))
+            .map(|place| others.remove(place));
         let claims = others.iter().flat_map(|record| record.claims(node));
         let claims = claims.collect();
         others.retain(|record| record.is_applied() && record.cluster != node.cluster);
@@ -118,8 +120,8 @@ impl StateDir {
             Some(former) => Known {
                 former: Some(Former {
                     cluster: former.cluster.clone(),
-                    from: self.path(&former.cluster, &former.node),
-                    to: self.path(&node.cluster, &node.name),
+                    from: self.record_file(&former.cluster, &former.node),
+                    to: self.record_file(&node.cluster, &node.name),
                     note: former.renamed(node),
                     replaced: own.clone(),
                 }),
@@ -182,7 +184,7 @@ impl Session {
     /// Moves a record to its new name, if it has one.
     pub(super) fn take(&self, former: Option<&Former>) -> Result<()> {
         match former {
-            Some(former) => file::rename(&former.from, &former.to),
+            Some(former) => former.from.rename(&former.to),
             None => Ok(()),
         }
     }
@@ -190,21 +192,13 @@ impl Session {
     /// Moves a record back if everything was rolled back.
     pub(super) fn give_back(&self, former: Option<&Former>, done: &Result<Plan, ApplyError>) {
         let is_clean = done.as_ref().is_err_and(ApplyError::is_clean);
-        let has_moved = |former: &&Former| file::exists(&former.from).is_ok_and(|exists| !exists);
+        let has_moved = |former: &&Former| former.from.exists().is_ok_and(|exists| !exists);
         let Some(former) = former.filter(|_| is_clean).filter(has_moved) else {
             return;
         };
-        let _ = file::rename(&former.to, &former.from);
+        let _ = former.to.rename(&former.from);
         if !former.replaced.is_empty() {
-            let _ = file::write(&former.to, &former.replaced);
+            let _ = former.to.write(&former.replaced);
         }
     }
-}
-
-/// Returns the names in a record's path.
-pub(super) fn names(path: &Path) -> Option<(&str, &str)> {
-    path.file_name()?
-        .to_str()?
-        .strip_suffix(".json")?
-        .split_once('@')
 }

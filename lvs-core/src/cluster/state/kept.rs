@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StateDir;
 use super::directory::Directory;
+use super::place::Place;
 use crate::cluster::change::{BoundDestination, Object};
 use crate::cluster::plan::Plan;
 use crate::cluster::{ClusterName, DesiredService, DesiredState, HealthPart};
@@ -26,6 +27,14 @@ pub(crate) struct Kept {
     pub(crate) absent: Absent,
     /// The weights that its file gives the destinations of services with checks.
     weights: BTreeSet<(ServiceId, DestinationId, Weight)>,
+}
+
+/// What a controller keeps, and where.
+#[derive(Serialize, Deserialize)]
+struct Published {
+    /// A state directory may outlive the kernel that it describes, and another namespace may use it.
+    place: Place,
+    kept: Kept,
 }
 
 /// What the file names and a node lacks for now, because of health.
@@ -177,18 +186,24 @@ impl StateDir {
     pub(crate) fn kept(&self, cluster: &ClusterName) -> Option<Kept> {
         self.controller(cluster)?;
         // Without it what is absent counts as a difference, which is refused beside the controller.
-        Some(self.published(cluster).unwrap_or_default())
+        Some(
+            self.published(cluster)
+                .map(|told| told.kept)
+                .unwrap_or_default(),
+        )
     }
 
-    /// Returns what the last controller of a cluster kept, if none runs and nothing else was applied since.
+    /// Returns what the last controller of a cluster kept, if none runs, nothing else was applied since, and this is
+    /// the kernel and the namespace that it ran in.
     pub(crate) fn left(&self, cluster: &ClusterName) -> Option<Kept> {
-        match self.controller(cluster) {
-            Some(_) => None,
-            None => self.published(cluster),
+        if self.controller(cluster).is_some() {
+            return None;
         }
+        let left = self.published(cluster)?;
+        left.place.is(&Place::here().ok()?).then_some(left.kept)
     }
 
-    fn published(&self, cluster: &ClusterName) -> Option<Kept> {
+    fn published(&self, cluster: &ClusterName) -> Option<Published> {
         let directory = Directory::open(self.directory()).ok()??;
         let bytes = directory.read(&name(cluster), LONGEST).ok()??;
         serde_json::from_slice(&bytes).ok()
@@ -196,10 +211,11 @@ impl StateDir {
 
     /// Tells other processes what the controller of a cluster keeps.
     #[cfg(feature = "run")]
-    pub(crate) fn publish(&self, cluster: &ClusterName, kept: &Kept) -> Result<()> {
+    pub(crate) fn publish(&self, cluster: &ClusterName, kept: Kept) -> Result<()> {
         let name = name(cluster);
+        let place = Place::here()?;
         let write = || {
-            let bytes = serde_json::to_vec(kept)?;
+            let bytes = serde_json::to_vec(&Published { place, kept })?;
             Directory::create(self.directory())?.replace(&name, &bytes)
         };
         write().map_err(|source| {

@@ -39,7 +39,7 @@
 mod beside;
 mod confirmation;
 mod directory;
-mod file;
+mod directory_walk;
 mod former;
 mod holder;
 mod kept;
@@ -51,7 +51,9 @@ mod namespace_lock;
 mod place;
 mod queue;
 mod record;
+mod record_file;
 mod record_update;
+mod recorded_apply;
 mod release;
 #[cfg(feature = "run")]
 mod resident;
@@ -74,8 +76,10 @@ pub(in crate::cluster) use lock::Lock;
 pub(crate) use namespace_lock::NamespaceLock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
+use record_file::RecordFile;
 #[cfg(feature = "run")]
 pub(crate) use resident::{RecordStamp, Resident};
+use session::Purpose;
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
@@ -149,7 +153,7 @@ impl StateDir {
             patience: Some(Duration::ZERO),
         };
         let lock = Lock::acquire(&self.directory, &request)?;
-        Ok(Session::new(self.clone(), lock, false).stop_by(stop))
+        Ok(Session::new(self.clone(), lock, Purpose::File).stop_by(stop))
     }
 
     /// Locks the directory as [`lock`](Self::lock) does, and stops waiting when the flag is raised. The session
@@ -190,7 +194,8 @@ impl StateDir {
             patience: (role == Some(Role::Standby)).then_some(RELEASE_PATIENCE),
         };
         let lock = Lock::acquire(&self.directory, &request)?;
-        Ok(Session::new(self.clone(), lock, is_role))
+        let purpose = role.map_or(Purpose::File, |_| Purpose::Role);
+        Ok(Session::new(self.clone(), lock, purpose))
     }
 
     /// Returns the record of a cluster on this node; an empty one if there is none. That of a node or cluster
@@ -207,7 +212,8 @@ impl StateDir {
 
     fn own_record(&self, node: &DesiredState) -> Result<Record> {
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
-        Ok(file::read(&self.path(&node.cluster, &node.name))?.unwrap_or_else(nothing))
+        let file = self.record_file(&node.cluster, &node.name);
+        Ok(file.read()?.unwrap_or_else(nothing))
     }
 
     /// Returns all records.
@@ -215,9 +221,9 @@ impl StateDir {
     /// # Errors
     /// One cannot be read, or a file is no record.
     pub fn records(&self) -> Result<Vec<Record>> {
-        file::all(&self.directory)?
+        RecordFile::all(&self.directory)?
             .iter()
-            .filter_map(|path| file::read(path).transpose())
+            .filter_map(|file| file.read().transpose())
             .collect()
     }
 
@@ -249,8 +255,8 @@ impl StateDir {
         let tells = |record: &Record| record.is_applied() || !record.virtual_ips.is_empty();
         records.retain(|record| record.cluster() == cluster && tells(record));
         let is_applied = records.iter().any(Record::is_applied);
-        let records = records.iter();
         Ok(records
+            .iter()
             .filter(|record| record.is_applied() == is_applied)
             .map(Record::desired_state)
             .collect())
@@ -313,18 +319,21 @@ impl StateDir {
 
     /// Returns the same without a node's own record, which was read already and may be long.
     fn readable_beside(&self, node: &DesiredState) -> (Vec<Record>, Vec<Unread>) {
-        let own = self.path(&node.cluster, &node.name);
-        self.readable_but(|path| path == own)
+        let own = self.record_file(&node.cluster, &node.name);
+        self.readable_but(|file| *file == own)
     }
 
-    fn readable_but(&self, is_left_out: impl Fn(&Path) -> bool) -> (Vec<Record>, Vec<Unread>) {
+    fn readable_but(
+        &self,
+        is_left_out: impl Fn(&RecordFile) -> bool,
+    ) -> (Vec<Record>, Vec<Unread>) {
         let (mut records, mut unread) = (Vec::new(), Vec::new());
-        let paths = file::all(&self.directory).unwrap_or_else(|error| {
+        let files = RecordFile::all(&self.directory).unwrap_or_else(|error| {
             unread.push(Unread(error));
             Vec::new()
         });
-        for path in paths.iter().filter(|path| !is_left_out(path)) {
-            match file::read(path) {
+        for file in files.iter().filter(|file| !is_left_out(file)) {
+            match file.read() {
                 Ok(record) => records.extend(record),
                 Err(error) => unread.push(Unread(error)),
             }
@@ -332,8 +341,8 @@ impl StateDir {
         (records, unread)
     }
 
-    fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {
-        file::path(&self.directory, cluster, node)
+    fn record_file(&self, cluster: &ClusterName, node: &NodeName) -> RecordFile {
+        RecordFile::of(&self.directory, cluster, node)
     }
 }
 

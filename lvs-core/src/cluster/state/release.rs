@@ -1,10 +1,10 @@
-//! Releasing the addresses of the active one of two directors, whatever else is wrong: two directors that carry
+//! Releasing the addresses of the active one of two directors, with anything else wrong: two directors that carry
 //! them are worse than any state of the file, the record or the state directory.
 
 use std::collections::BTreeSet;
 
 use super::lock::{Lock, begin_role};
-use super::{Record, StateDir, file};
+use super::{Record, StateDir};
 use crate::cluster::apply::Job;
 use crate::cluster::change::Step;
 use crate::cluster::plan::{Phase, PhaseName, Plan, PlanOptions};
@@ -27,8 +27,8 @@ impl StateDir {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let path = self.path(&node.cluster, &node.name);
-        let marked = file::mark_standby(&path);
+        let file = self.record_file(&node.cluster, &node.name);
+        let marked = file.mark_standby();
         let ticket = begin_role(self.directory());
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         let record = self.record(node).unwrap_or_else(|_| nothing());
@@ -54,7 +54,8 @@ impl StateDir {
             role: Some(Role::Standby),
             ..record.clone()
         };
-        file::write(&self.path(standby.cluster(), standby.node()), &standby)
+        self.record_file(standby.cluster(), standby.node())
+            .write(&standby)
     }
 
     /// Releases what only an active director carries, by the record alone: for a cluster whose file cannot be
@@ -79,8 +80,8 @@ impl StateDir {
         let (Some(record), None) = (records.next(), records.next()) else {
             return Ok(None);
         };
-        let path = self.path(record.cluster(), record.node());
-        let marked = file::mark_standby(&path);
+        let file = self.record_file(record.cluster(), record.node());
+        let marked = file.mark_standby();
         let ticket = begin_role(self.directory());
         let plan = |observed: &Observed| record.release(observed);
         let done = Job::plain(Scope::default(), &plan).run(|_, _| Ok(()), host, events)?;

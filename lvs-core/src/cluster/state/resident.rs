@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use super::directory::Directory;
 use super::lock::{Claim, claim};
-use super::{NamespaceLock, Session, StateDir, file};
+use super::session::Purpose;
+use super::{NamespaceLock, Session, StateDir};
 use crate::cluster::{ClusterName, DesiredState, Record};
 use crate::error::{Error, Operation, Result};
 
@@ -160,11 +161,11 @@ impl StateDir {
     /// Returns what tells versions of a record apart, without reading it.
     pub(crate) fn record_stamp(&self, node: &DesiredState) -> RecordStamp {
         use std::os::unix::fs::MetadataExt;
-        let path = self.path(&node.cluster, &node.name);
-        let metadata = fs::symlink_metadata(&path).ok();
+        let file = self.record_file(&node.cluster, &node.name);
+        let metadata = fs::symlink_metadata(file.path()).ok();
         RecordStamp(
-            metadata.map(|file| (file.ino(), file.mtime(), file.mtime_nsec())),
-            file::is_marked_standby(&path),
+            metadata.map(|found| (found.ino(), found.mtime(), found.mtime_nsec())),
+            file.is_marked_standby(),
         )
     }
 
@@ -187,7 +188,7 @@ impl Session {
     /// Leaves the weights of services with checks to the caller, and records that, until
     /// [`leave_weights`](Self::leave_weights): no other apply or undrain sets them meanwhile.
     pub(crate) const fn by_health(mut self) -> Self {
-        self.is_by_health = true;
+        self.purpose = Purpose::Health;
         self
     }
 

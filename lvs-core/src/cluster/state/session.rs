@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{Confirmation, StateDir, file};
+use super::record_file::RecordFile;
+use super::recorded_apply::RecordedApply;
+use super::{Confirmation, StateDir};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
-use crate::cluster::{
-    ApplyError, DesiredService, DesiredState, Event, HealthPart, Observed, Record, Role, Scope,
-};
+use crate::cluster::{ApplyError, DesiredState, Event, HealthPart, Observed, Record, Role, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -33,26 +33,37 @@ use crate::host::Host;
 #[must_use = "the directory is unlocked as soon as this is dropped"]
 pub struct Session {
     pub(in crate::cluster) state: StateDir,
-    lock: Lock,
-    /// Whether it changes a role, which a record that cannot be written does not prevent.
-    pub(super) is_role: bool,
+    pub(super) lock: Lock,
+    pub(super) purpose: Purpose,
     stop: Arc<AtomicBool>,
-    confirm_within: Option<Duration>,
-    grows: bool,
-    /// Whether the caller sets the weights of services with checks.
-    pub(super) is_by_health: bool,
+    pub(super) confirm_within: Option<Duration>,
+    pub(super) grows: bool,
+}
+
+/// What a session changes a node for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The cluster file, or what an operator types.
+    File,
+    /// The role of a director, which a record that cannot be written does not prevent.
+    Role,
+    /// A controller, which sets the weights of services with checks.
+    #[cfg_attr(
+        not(feature = "run"),
+        expect(dead_code, reason = "only a controller is one")
+    )]
+    Health,
 }
 
 impl Session {
-    pub(super) fn new(state: StateDir, lock: Lock, is_role: bool) -> Self {
+    pub(super) fn new(state: StateDir, lock: Lock, purpose: Purpose) -> Self {
         Self {
             state,
             lock,
-            is_role,
+            purpose,
             stop: Arc::default(),
             confirm_within: None,
             grows: false,
-            is_by_health: false,
         }
     }
 
@@ -89,135 +100,46 @@ impl Session {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let known = match self.is_role {
-            true => self.state.known_of_role(node),
-            false => self.state.known(node).map(|known| (known, None)),
-        };
-        let (known, unread) = known.map_err(ApplyError::untouched)?;
+        let (known, unread) = match self.purpose {
+            Purpose::Role => self.state.known_of_role(node),
+            Purpose::File | Purpose::Health => self.state.known(node).map(|known| (known, None)),
+        }
+        .map_err(ApplyError::untouched)?;
         let kept = self.kept(node);
-        let (file, node) = (node, &*node.without(&kept.absent));
-        let (found, former) = (&known.record, known.former.as_ref());
-        let record = &*self.led(node, found);
-        let options = PlanOptions {
+        let present = node.without(&kept.absent);
+        let left = match self.purpose {
+            Purpose::Health => None,
+            Purpose::File | Purpose::Role => self.state.left(&node.cluster),
+        };
+        RecordedApply {
+            session: self,
+            file: node,
+            node: &present,
+            record: &self.led(&present, &known.record),
+            known: &known,
+            kept: &kept,
+            left: left.as_ref(),
             // A record that is none says at least that the cluster was applied here.
-            take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
-        };
-        let controller = self.controller_note(node);
-        let left = match self.is_by_health {
-            true => None,
-            false => self.state.left(&node.cluster),
-        };
-        let plan = |observed: &Observed| {
-            let mut plan = Plan::with_records(node, observed, record, &known.others, options);
-            plan.notes.extend(known.notes());
-            plan.notes.extend(controller.clone());
-            plan.notes.extend(kept.other_weight(file));
-            if let Some(left) = &left {
-                let undone = left.undone_by(&plan);
-                plan.notes.extend(undone);
-            }
-            plan.refusals.extend(known.claims.iter().cloned());
-            match self.grows {
-                true => plan.growing(),
-                false => plan,
-            }
-        };
-        let scope = Scope::recorded(node, record);
-        if let Some(error) = &self.lock.lacking {
-            events(Event::Unlocked(error));
+            options: PlanOptions {
+                take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
+            },
+            is_unread: unread.is_some(),
         }
-        // What was written before the first step, if it is compared later.
-        let mut written = None;
-        let is_unread = unread.is_some();
-        let mut unrecorded = unread;
-        let job = Job {
-            takeover: self.takeover(node, found),
-            ..self.job(scope, &plan, Some(node))
-        };
-        let after = |observed: &Observed, plan: &Plan| match self.grows {
-            true => record.after_growing(node, observed, plan),
-            false => record.after_applying(node, observed, plan),
-        };
-        let prepare = |observed: &Observed, plan: &Plan| match plan.refusals.is_empty() {
-            false => found.refused(node, plan),
-            true if plan.is_empty() => after(observed, plan),
-            true => record.before_applying(node, observed, plan),
-        };
-        let write = |_: &Observed, plan: &Plan, before: Record| {
-            self.refuse_apply(file, plan, &kept, former)?;
-            if plan.refusals.is_empty() {
-                self.begin_role(node);
-            }
-            if is_unread {
-                return Ok(());
-            }
-            let is_refused = !plan.refusals.is_empty();
-            let recorded = self
-                .take(former.filter(|_| !is_refused || before != *found))
-                .and_then(|()| self.write(found, &before));
-            match recorded {
-                // A controller repairs all the same: the record names it all.
-                Err(error)
-                    if !is_refused
-                        && (self.is_role
-                            || self.is_by_health && before.adds_nothing_to(found, node)) =>
-                {
-                    unrecorded = Some(error);
-                    return Ok(());
-                }
-                recorded => recorded?,
-            }
-            written = Some(before).filter(|_| self.confirm_within.is_some() && !is_refused);
-            Ok(())
-        };
-        let done = job.run_prepared((prepare, write), host, events);
-        let (done, observed) = match done {
-            Ok((plan, observed)) => (Ok(plan), Some(observed)),
-            Err(error) => (Err(error), None),
-        };
-        // The role changed while this waited for its confirmation. That record knows all that either made.
-        let is_replaced = written.is_some_and(|written| self.was_replaced(&written));
-        match is_replaced {
-            true => self.interrupted(found, &done),
-            false if is_unread => {}
-            false => self.settle(found, &done),
-        }
-        let is_recorded = !is_replaced && unrecorded.is_none();
-        if let Some(error) = unrecorded {
-            events(Event::Unrecorded(&error));
-        }
-        self.give_back(former, &done);
-        if let (Ok(plan), Some(observed)) = (&done, observed)
-            && is_recorded
-            && !plan.is_empty()
-        {
-            self.record_late(&after(&observed, plan), events);
-        }
-        if done.is_ok() && left.is_some() {
-            self.state.unpublish(&node.cluster);
-        }
-        done
-    }
-
-    /// Returns whether a director was told to be active, or has been since the boot. A record from before it is not
-    /// applied.
-    fn takeover(&self, node: &DesiredState, record: &Record) -> Takeover {
-        match self.is_role || record.is_applied() && record.role == node.role {
-            true => Takeover::Given,
-            false => Takeover::Remembered,
-        }
+        .run(unread, host, events)
     }
 
     /// Returns the record beside which a state is applied: by a controller, weights are its own.
     fn led<'a>(&self, node: &DesiredState, record: &'a Record) -> Cow<'a, Record> {
-        let checked = |desired: &&DesiredService| desired.health == HealthPart::Checked;
-        let services = node.services.iter().filter(checked);
-        match self.is_by_health {
-            true => Cow::Owned(Record {
+        let services = node
+            .services
+            .iter()
+            .filter(|desired| desired.health == HealthPart::Checked);
+        match self.purpose {
+            Purpose::Health => Cow::Owned(Record {
                 by_health: services.map(|desired| desired.service.id).collect(),
                 ..record.clone()
             }),
-            false => Cow::Borrowed(record),
+            Purpose::File | Purpose::Role => Cow::Borrowed(record),
         }
     }
 
@@ -291,47 +213,21 @@ impl Session {
         }
     }
 
-    /// Returns whether another process has written the record since this one did: only a change of the role
-    /// can, while a confirmation is pending.
-    fn was_replaced(&self, written: &Record) -> bool {
-        self.confirm_within.is_some()
-            && file::read(&self.state.path(written.cluster(), written.node()))
-                .is_ok_and(|found| found.is_some_and(|found| found != *written))
-    }
-
-    /// Marks the record of another process where this one has rolled back what is in it.
-    fn interrupted(&self, old: &Record, done: &Result<Plan, ApplyError>) {
-        let path = self.state.path(old.cluster(), old.node());
-        if let (Err(_), Ok(Some(found))) = (done, file::read(&path)) {
-            // If it cannot be written, it names objects that were rolled back, which does no harm.
-            let _ = self.write(&found, &found.before_removal());
-        }
-    }
-
-    /// Ends what an earlier standby that could not write the record has left, unless a newer one came.
-    fn begin_role(&self, node: &DesiredState) {
-        let path = self.state.path(&node.cluster, &node.name);
-        if !self.is_role || node.role != Some(Role::Active) || !file::is_marked_standby(&path) {
-            return;
-        }
-        file::unmark_standby(&path);
-        if self.lock.has_new_role() {
-            // Another role decides, and follows this one.
-            let _ = file::mark_standby(&path);
-        }
-    }
-
     /// Writes a record that has changed.
     pub(in crate::cluster) fn write(&self, old: &Record, new: &Record) -> Result<()> {
         if old == new {
             return Ok(());
         }
-        file::write(&self.state.path(new.cluster(), new.node()), new)
+        self.record_file(new).write(new)
+    }
+
+    pub(super) fn record_file(&self, record: &Record) -> RecordFile {
+        self.state.record_file(record.cluster(), record.node())
     }
 
     /// When all is done, it is not rolled back any more: that the record names deleted objects does no harm.
-    fn record_late(&self, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
-        if let Err(error) = file::write(&self.state.path(new.cluster(), new.node()), new) {
+    pub(super) fn record_late(&self, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
+        if let Err(error) = self.record_file(new).write(new) {
             events(Event::Unrecorded(&error));
         }
     }
@@ -342,14 +238,14 @@ impl Session {
         if done.is_ok() || done.as_ref().is_err_and(|error| !error.is_clean()) {
             return;
         }
-        let path = self.state.path(old.cluster(), old.node());
-        let restored = match file::read(&path) {
-            Ok(Some(written)) if written != *old && old.is_empty() => file::delete(&path),
+        let file = self.record_file(old);
+        let restored = match file.read() {
+            Ok(Some(written)) if written != *old && old.is_empty() => file.delete(),
             Ok(Some(written)) => self.write(&written, old),
             _ => Ok(()),
         };
         if restored.is_err() && old.role == Some(Role::Standby) {
-            let _ = file::mark_standby(&path);
+            let _ = file.mark_standby();
         }
     }
 }

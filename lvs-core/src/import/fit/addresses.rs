@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::services::virtual_ips;
 use crate::import::Options;
 use crate::import::draft::{Draft, DraftAddress};
-use crate::import::report::Tally;
+use crate::import::tally::Tally;
 use crate::ipvs::{Destination, Family, Forwarding};
 use crate::net::{Address, AddressId};
 

@@ -7,7 +7,7 @@ use super::Reason;
 use super::addresses::is_host;
 use crate::import::draft::{Draft, DraftDestination, DraftService};
 use crate::import::health::NO_CHECK;
-use crate::import::report::Tally;
+use crate::import::tally::Tally;
 use crate::ipvs::{Destination, Encapsulation, Family, Forwarding, ServiceId, Weight};
 
 /// Makes a loopback address the director's own, where it has one that is not the other director's too. Otherwise it is that

@@ -11,7 +11,7 @@ use super::services::{leave_service, virtual_ips};
 use crate::cluster::NodeName;
 use crate::import::Options;
 use crate::import::draft::{Draft, DraftService};
-use crate::import::report::Tally;
+use crate::import::tally::Tally;
 use crate::ipvs::{Destination, Forwarding};
 
 /// How answers of a masqueraded real server return through the active one of two directors.

@@ -16,7 +16,7 @@ pub(super) use destinations::word;
 pub(super) use services::MIXED;
 
 use super::draft::Draft;
-use super::report::Tally;
+use super::tally::Tally;
 use super::{Options, hashing};
 use crate::ipvs::{Encapsulation, Weight};
 use crate::name::IfName;

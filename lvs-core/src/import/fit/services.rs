@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{Reason, word};
 use crate::import::draft::{Draft, DraftService};
-use crate::import::report::Tally;
+use crate::import::tally::Tally;
 use crate::ipvs::{Forwarding, Protocol, SchedulerName, ServiceId};
 
 /// Drops services that a cluster file refuses, and the second one of the same identity.

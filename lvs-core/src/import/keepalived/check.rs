@@ -5,12 +5,12 @@ use std::num::NonZeroU16;
 
 use super::Walk;
 use super::common::Tested;
+use super::directives::{reason, unknown};
 use super::programs::{Programs, general};
 use super::timing::Timing;
 use super::tree::Node;
-use super::virtual_server::{reason, unknown};
 use crate::import::health::{Check, Health, Kind, Page, literal};
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 
 /// What a check inherits from its real server.
 pub(super) struct CheckContext<'a> {

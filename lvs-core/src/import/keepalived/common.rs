@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Walk;
+use super::block::Block;
 use super::real_server::RealServer;
 use super::timing::{Timing, Uses};
 use super::tree::Node;
-use super::virtual_server::Block;
 use crate::import::health::{Check, Health, NO_CHECK};
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 
 /// What a block in a real server tests.
 #[derive(Clone, Debug)]

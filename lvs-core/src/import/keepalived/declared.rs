@@ -1,10 +1,10 @@
 //! A service that one virtual server declares, or several: what of them counts.
 
 use super::Walk;
+use super::block::Block;
 use super::common::Chosen;
 use super::group::{Target, TargetKind};
 use super::tree::Node;
-use super::virtual_server::Block;
 use crate::import::draft::DraftService;
 use crate::ipvs::{Protocol, ServiceId};
 

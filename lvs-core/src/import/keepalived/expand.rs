@@ -8,17 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::sequence;
-use crate::import::report::{DirectiveId, Place, Tally};
+use crate::import::limits::{BYTES, DEPTH, LINES, SEQUENCED};
+use crate::import::report::Place;
+use crate::import::tally::{DirectiveId, Tally};
 use crate::import::{ImportError, Reader};
-
-/// How many lines a configuration may have when everything is replaced.
-const MAX_LINES: usize = 100_000;
-/// How many lines sequences and lists may make in all.
-const MAX_SEQUENCED: usize = 8192;
-/// How many bytes may be read and made in all.
-const MAX_BYTES: usize = 16 << 20;
-/// How deep files may include files, and definitions name definitions.
-const MAX_DEPTH: usize = 16;
 
 /// A line without comments, ready to be split into words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,9 +97,8 @@ impl<'a, 'r> Expander<'a, 'r> {
         pattern: &str,
         depth: usize,
     ) -> Result<(), ImportError> {
-        if depth >= MAX_DEPTH {
-            let problem =
-                format!("files include others, or themselves, more than {MAX_DEPTH} deep");
+        if depth >= DEPTH {
+            let problem = format!("files include others, or themselves, more than {DEPTH} deep");
             return Err(ImportError::new(place, problem));
         }
         let id = self.tally.add(place, line.trim());
@@ -131,8 +123,8 @@ impl<'a, 'r> Expander<'a, 'r> {
     fn spend(&mut self, place: &Place, bytes: usize) -> Result<(), ImportError> {
         self.bytes = self.bytes.saturating_add(bytes);
         self.steps += 1;
-        if self.bytes > MAX_BYTES || self.steps > 4 * MAX_LINES || self.lines.len() > MAX_LINES {
-            let problem = format!("more than {MAX_LINES} lines or {} MiB", MAX_BYTES >> 20);
+        if self.bytes > BYTES || self.steps > 4 * LINES || self.lines.len() > LINES {
+            let problem = format!("more than {LINES} lines or {} MiB", BYTES >> 20);
             return Err(ImportError::new(place, problem));
         }
         Ok(())
@@ -140,7 +132,7 @@ impl<'a, 'r> Expander<'a, 'r> {
 
     /// Replaces what there is to replace in a line, which may become several, or none.
     fn expand(&mut self, place: &Place, text: String, depth: usize) -> Result<(), ImportError> {
-        if depth > MAX_DEPTH {
+        if depth > DEPTH {
             return Err(ImportError::new(
                 place,
                 "definitions that name each other without end",
@@ -202,10 +194,10 @@ impl<'a, 'r> Expander<'a, 'r> {
         let (head, arguments, rest) = sequence::split(line).map_err(wrong)?;
         let replaced = self.replaced(arguments, place);
         let arguments = replaced.unwrap_or_else(|| arguments.to_owned());
-        for variables in sequence::values(head, &arguments, MAX_SEQUENCED).map_err(wrong)? {
+        for variables in sequence::values(head, &arguments, SEQUENCED).map_err(wrong)? {
             self.sequenced += 1;
-            if self.sequenced > MAX_SEQUENCED {
-                let problem = format!("sequences make more than {MAX_SEQUENCED} lines");
+            if self.sequenced > SEQUENCED {
+                let problem = format!("sequences make more than {SEQUENCED} lines");
                 return Err(ImportError::new(place, problem));
             }
             for (name, value) in variables {
@@ -261,7 +253,7 @@ impl<'a, 'r> Expander<'a, 'r> {
         let mut rest = line;
         let mut changed = false;
         // What grows beyond all bounds is refused where it is counted.
-        while let Some(start) = rest.find('$').filter(|_| result.len() <= MAX_BYTES) {
+        while let Some(start) = rest.find('$').filter(|_| result.len() <= BYTES) {
             let (before, from) = rest.split_at(start);
             result.push_str(before);
             let Some((name, after)) = reference(from) else {

@@ -5,9 +5,11 @@ use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
+use super::Walk;
 use super::tree::Node;
-use super::{MAX_SERVICES, Walk};
-use crate::import::report::{DirectiveId, Place, Tally};
+use crate::import::limits::SERVICES;
+use crate::import::report::Place;
+use crate::import::tally::{DirectiveId, Tally};
 use crate::import::{ImportError, names};
 use crate::ipvs::Family;
 
@@ -75,8 +77,8 @@ impl Walk<'_> {
                 }
                 Err(reason) => self.tally.left(child.id, reason),
             }
-            if targets.len() > MAX_SERVICES {
-                let problem = format!("the group has more than {MAX_SERVICES} addresses");
+            if targets.len() > SERVICES {
+                let problem = format!("the group has more than {SERVICES} addresses");
                 return Err(ImportError::new(&child.place, problem));
             }
         }
@@ -168,13 +170,13 @@ fn between(first: IpAddr, last: IpAddr) -> Option<Vec<IpAddr>> {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             let (first, last) = (first.to_bits(), last.to_bits());
             let count = usize::try_from(last.checked_sub(first)?).ok()?;
-            let bits = (count < MAX_SERVICES).then_some(first..=last)?;
+            let bits = (count < SERVICES).then_some(first..=last)?;
             Some(bits.map(|bits| Ipv4Addr::from_bits(bits).into()).collect())
         }
         (IpAddr::V6(first), IpAddr::V6(last)) => {
             let (first, last) = (first.to_bits(), last.to_bits());
             let count = usize::try_from(last.checked_sub(first)?).ok()?;
-            let bits = (count < MAX_SERVICES).then_some(first..=last)?;
+            let bits = (count < SERVICES).then_some(first..=last)?;
             Some(bits.map(|bits| Ipv6Addr::from_bits(bits).into()).collect())
         }
         _ => None,

@@ -1,8 +1,10 @@
 //! keepalived.conf, as keepalived 2.x reads it.
 
+mod block;
 mod check;
 mod common;
 mod declared;
+mod directives;
 mod expand;
 mod global;
 mod group;
@@ -21,17 +23,18 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::draft::Draft;
-use super::report::{DirectiveId, Tally};
+use super::limits::SERVICES;
+use super::tally::{DirectiveId, Tally};
 use super::{ImportError, Options, Reader};
 use crate::ipvs::{ServiceId, Weight};
 use crate::name::IfName;
+use block::Block;
 use common::Chosen;
 use declared::Declared;
 use expand::Expander;
 use group::Group;
 use reduced::Reduced;
 use tree::Node;
-use virtual_server::Block;
 
 /// What is collected while the directives are walked.
 struct Walk<'a> {
@@ -55,11 +58,6 @@ struct Walk<'a> {
 const SEVERAL_INSTANCES: &str = "The source has several VRRP instances and no vrrp_sync_group: each could \
     have another master. One of two directors is active here, with all addresses: put the instances in one \
     vrrp_sync_group.";
-
-/// The most services that one configuration may make, by ranges.
-const MAX_SERVICES: usize = 4096;
-/// The most destinations; a range of services times many servers is many.
-const MAX_DESTINATIONS: usize = 65_536;
 
 /// Returns the draft, and the configuration that is left for keepalived.
 pub(super) fn draft(
@@ -85,7 +83,7 @@ pub(super) fn draft(
         services: BTreeMap::new(),
         blocks: Vec::new(),
         timings: Vec::new(),
-        services_left: MAX_SERVICES,
+        services_left: SERVICES,
     };
     // Groups may be declared below the virtual servers that name them, and addresses below services.
     for node in &nodes {

@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use super::block::Block;
 use super::check::CheckContext;
 use super::common::Tested;
+use super::directives::reason;
 use super::group::{no_address, port};
 use super::timing::Timing;
 use super::tree::Node;
-use super::virtual_server::{Block, reason};
 use super::{Walk, flag};
 use crate::import::health::{Check, Health};
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 use crate::ipvs::{Destination, DestinationId, Forwarding, ServiceId, Thresholds, Weight};
 
 /// A destination, before it is known of which service.

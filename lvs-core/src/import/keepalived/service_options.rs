@@ -1,8 +1,8 @@
 //! What a virtual server says of its services besides: flags, one-packet scheduling, persistence, and its tunnels.
 
 use super::Walk;
+use super::block::Block;
 use super::tree::Node;
-use super::virtual_server::Block;
 use crate::ipvs::{
     Encapsulation, Family, Netmask, Persistence, Protocol, Seconds, Service, ServiceFlags,
     ServiceId, TunnelChecksum,

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::block::Block;
 use super::group::{no_address, port};
 use super::tree::Node;
-use super::virtual_server::Block;
 use super::{Walk, flag};
 use crate::import::draft::DraftDestination;
 use crate::import::health::Health;
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 use crate::ipvs::{Destination, DestinationId, Forwarding, ServiceId};
 
 /// What the block says of its sorry server.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Walk;
 use super::tree::Node;
 use crate::import::health::{Check, Health, Kind};
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 
 /// Parameters that a check inherits, each with its directive.
 #[derive(Clone, Debug, Default)]

@@ -2,10 +2,9 @@
 
 use super::expand::Line;
 use crate::import::ImportError;
-use crate::import::report::{DirectiveId, Place, Tally};
-
-/// How deep blocks may be nested; keepalived's own are four deep.
-const MAX_DEPTH: usize = 16;
+use crate::import::limits::DEPTH;
+use crate::import::report::Place;
+use crate::import::tally::{DirectiveId, Tally};
 
 /// A directive.
 #[derive(Clone, Debug)]
@@ -202,8 +201,8 @@ impl Parser<'_> {
             let problem = format!("{word} cannot stand in the {outer} of line {line}");
             return Err(ImportError::new(&node.place, problem).with_hint("a } is missing above"));
         }
-        if self.open.len() >= MAX_DEPTH {
-            let problem = format!("blocks are nested more than {MAX_DEPTH} deep");
+        if self.open.len() >= DEPTH {
+            let problem = format!("blocks are nested more than {DEPTH} deep");
             return Err(ImportError::new(&line.place, problem));
         }
         self.open.push((node, std::mem::take(&mut self.siblings)));

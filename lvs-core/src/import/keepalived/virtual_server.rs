@@ -1,59 +1,22 @@
 //! `virtual_server`: one service, or one for each address and mark of its group.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use super::block::Block;
+use super::directives::reason;
 use super::group::{Target, TargetKind, mark, no_address, port};
 use super::programs::Programs;
 use super::real_server::RealServer;
 use super::service_options::{PERSISTENCE, tunnel};
-use super::sorry_server::SorryServer;
-use super::timing::Timing;
 use super::tree::Node;
-use super::{MAX_DESTINATIONS, Walk, flag};
+use super::{Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health};
-use crate::import::report::DirectiveId;
+use crate::import::health::Health;
+use crate::import::limits::DESTINATIONS;
 use crate::ipvs::{
     EngineName, Family, Forwarding, Protocol, SchedulerName, Seconds, Service, ServiceId, Weight,
 };
-use crate::suggest::nearest;
-
-/// What the block says, whichever service it is for.
-#[derive(Default)]
-pub(super) struct Block {
-    scheduler: Option<SchedulerName>,
-    pub(super) forwarding: Option<Forwarding>,
-    protocol: Option<Protocol>,
-    pub(super) flags: Vec<(String, DirectiveId)>,
-    pub(super) one_packet: Option<DirectiveId>,
-    pub(super) persistence: Option<Seconds>,
-    pub(super) mask: Option<(String, DirectiveId)>,
-    pub(super) engine: Option<(EngineName, DirectiveId)>,
-    family: Option<Family>,
-    pub(super) weight: Weight,
-    pub(super) timing: Timing,
-    /// What pages are asked for with, where nothing below says it.
-    pub(super) host: Option<(String, DirectiveId)>,
-    /// Each `virtualhost` outside a check.
-    pub(super) hosts: Vec<DirectiveId>,
-    /// Each directive about timing.
-    pub(super) timings: Vec<DirectiveId>,
-    /// What the file cannot say of them as the source does.
-    pub(super) clamped: BTreeMap<DirectiveId, String>,
-    /// Why the check is not what every real server is tested by.
-    pub(super) reason: Option<&'static str>,
-    /// Whether real servers stay with weight 0 when they fail, where they do not say it themselves.
-    inhibit: Option<(bool, DirectiveId)>,
-    pub(super) health: Health,
-    /// The ports of its services; 0 is every port, or those that a firewall marks.
-    pub(super) ports: BTreeSet<u16>,
-    pub(super) assumed: Vec<String>,
-    pub(super) programs: Programs,
-    pub(super) sorry: SorryServer,
-    pub(super) servers: Vec<RealServer>,
-}
 
 impl Walk<'_> {
     pub(super) fn virtual_server(&mut self, node: &Node) -> Result<(), ImportError> {
@@ -95,10 +58,15 @@ impl Walk<'_> {
         self.settle_inhibit(&mut block);
         self.settle_sorry_server(&mut block);
         self.leave_unused(node, &block, &targets);
+        // What is assumed by now is about keys of which only a service with checks has any.
+        let of_health = std::mem::take(&mut block.assumed);
         block.choose_checks();
+        if block.health.is_checked() {
+            block.assumed.splice(0..0, of_health);
+        }
         block.tell_untested();
         self.services_left = match self.services_left.checked_sub(targets.len()) {
-            Some(left) if targets.len() * block.servers.len() <= MAX_DESTINATIONS => left,
+            Some(left) if targets.len() * block.servers.len() <= DESTINATIONS => left,
             _ => {
                 let problem = "its group and its real servers make too many destinations";
                 return Err(ImportError::new(&node.place, problem));
@@ -404,104 +372,3 @@ impl Walk<'_> {
 fn is_of_sorry_server(node: &Node) -> bool {
     node.word(0).starts_with("sorry_server") || node.word(0) == "quorum"
 }
-
-/// Why a real server is tested otherwise than in the source.
-const UNTESTED: &str = "it is tested like the others, which the source does not do";
-
-impl Block {
-    /// Returns whether a real server that serves accepts TCP connections to the service's port.
-    pub(super) fn connects(&self) -> bool {
-        self.protocol == Some(Protocol::TCP) && !self.ports.contains(&0)
-    }
-
-    /// Returns what is assumed about the check of a real server; one without a check opts out of it.
-    fn untested(&self, server: &RealServer) -> Option<String> {
-        if !server.has_check {
-            return None;
-        }
-        let (used, own) = (&self.health.checks, server.checks());
-        let is_used = |own: &Check| used.iter().any(|used| used.is_like(own));
-        let differs = used.len() != own.len() || !own.iter().all(is_used);
-        (self.health.is_checked() && differs).then(|| UNTESTED.to_owned())
-    }
-
-    /// Says in the file which real servers the check of others tests.
-    fn tell_untested(&mut self) {
-        let differ = self
-            .servers
-            .iter()
-            .filter(|server| self.untested(server).is_some());
-        let names: Vec<_> = differ.map(|server| server.address.to_string()).collect();
-        if !names.is_empty() {
-            self.assumed.push(format!(
-                "a service has one check for all; the source tests otherwise: {}",
-                names.join(", ")
-            ));
-        }
-    }
-
-    fn servers_family(&self) -> Family {
-        let first = self.servers.first();
-        first.map_or(Family::Ipv4, |server| server.address.into())
-    }
-}
-
-/// Returns why a directive of a virtual or real server has no key.
-pub(super) fn reason(word: &str) -> String {
-    let reason = match word {
-        "alpha" => "a server keeps its weight until its first check",
-        "omega" | "quorum_up" | "quorum_down" | "notify_up" | "notify_down" => {
-            "lvsctl starts no program on a change"
-        }
-        "hysteresis" => "minimum has no hysteresis",
-        "warmup" => "checks begin at random moments of the first interval",
-        "ha_suspend" => "a standby director checks too",
-        "smtp_alert" => "lvsctl sends no mail",
-        "snmp_name" => "metrics name services by their addresses",
-        "log_all_failures" => "status shows the reason of every failure",
-        "nb_get_retry" => "keepalived takes it in HTTP_GET and SSL_GET only, and elsewhere retry",
-        "nat_mask" => "obsolete: keepalived 2 has no such directive",
-        _ => return unknown(word, &DIRECTIVES),
-    };
-    reason.to_owned()
-}
-
-/// Returns why a directive is left that keepalived does not know, with the nearest one that it does.
-pub(super) fn unknown(word: &str, known: &[&str]) -> String {
-    let near = nearest(word, known.iter().copied());
-    let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    format!("keepalived knows no such directive here{near}")
-}
-
-/// The directives of virtual and real servers.
-const DIRECTIVES: [&str; 29] = [
-    "connect_timeout",
-    "delay_before_retry",
-    "delay_loop",
-    "hysteresis",
-    "inhibit_on_failure",
-    "ip_family",
-    "lb_algo",
-    "lb_kind",
-    "lthreshold",
-    "lvs_method",
-    "lvs_sched",
-    "notify_down",
-    "notify_up",
-    "ops",
-    "persistence_engine",
-    "persistence_granularity",
-    "persistence_timeout",
-    "protocol",
-    "quorum",
-    "quorum_down",
-    "quorum_up",
-    "real_server",
-    "retry",
-    "sorry_server",
-    "sorry_server_inhibit",
-    "uthreshold",
-    "virtualhost",
-    "warmup",
-    "weight",
-];

@@ -5,7 +5,7 @@ use super::virtual_service::{Target, Virtual};
 use super::{Given, Walk};
 use crate::import::draft::DraftService;
 use crate::import::health::{Check, Health, NO_CHECK};
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 use crate::ipvs::{Persistence, Protocol, SchedulerName, Service, ServiceFlags, ServiceId, Weight};
 
 impl Walk<'_, '_> {

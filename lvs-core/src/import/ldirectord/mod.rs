@@ -8,14 +8,12 @@ mod virtual_service;
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
-use super::report::{DirectiveId, Place, Tally};
+use super::limits::{DESTINATIONS, LINES};
+use super::report::Place;
+use super::tally::{DirectiveId, Tally};
 use super::{ImportError, Resolver};
 use crate::ipvs::{Family, ServiceId};
 use virtual_service::{Fallback, Virtual};
-
-const MAX_LINES: usize = 100_000;
-/// The most destinations; ranges make many of few lines.
-const MAX_DESTINATIONS: usize = 65_536;
 
 /// A line: `key = value`.
 struct Line<'a> {
@@ -67,18 +65,15 @@ pub(super) fn draft(
         defaults: Defaults::default(),
         fallbacks: Fallbacks::new(),
         forks: forks(text),
-        destinations_left: MAX_DESTINATIONS,
+        destinations_left: DESTINATIONS,
         declared: BTreeMap::new(),
     };
     let mut open: Option<Virtual> = None;
     let mut finished = Vec::new();
     for (number, raw) in (1..).zip(text.lines()) {
         let place = Place::new(file, number);
-        if number > MAX_LINES {
-            return Err(ImportError::new(
-                &place,
-                format!("more than {MAX_LINES} lines"),
-            ));
+        if number > LINES {
+            return Err(ImportError::new(&place, format!("more than {LINES} lines")));
         }
         let uncommented = uncommented(raw);
         if uncommented.trim().is_empty() {

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::virtual_service::{Asks, Target, Virtual};
-use super::{Line, MAX_DESTINATIONS, Walk};
+use super::{Line, Walk};
 use crate::import::ImportError;
 use crate::import::draft::DraftDestination;
+use crate::import::limits::DESTINATIONS;
 use crate::ipvs::{Destination, DestinationId, Encapsulation, Forwarding, Thresholds, Weight};
 
 /// What a line says of every server in its range.
@@ -43,7 +44,7 @@ impl Walk<'_, '_> {
         };
         let left = self.destinations_left.checked_sub(count);
         self.destinations_left = left.ok_or_else(|| {
-            let problem = format!("more than {MAX_DESTINATIONS} destinations");
+            let problem = format!("more than {DESTINATIONS} destinations");
             ImportError::new(&line.place, problem)
         })?;
         let addresses = between(real.first, real.last);

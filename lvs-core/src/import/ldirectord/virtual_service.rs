@@ -6,7 +6,8 @@ use super::real::forwarding;
 use super::{Defaults, Line, Walk, unquoted};
 use crate::import::draft::DraftDestination;
 use crate::import::health::{Health, Page, literal};
-use crate::import::report::{DirectiveId, Place};
+use crate::import::report::Place;
+use crate::import::tally::DirectiveId;
 use crate::import::{ImportError, names};
 use crate::ipvs::{
     Destination, DestinationId, Family, Forwarding, Netmask, Protocol, SchedulerName, Seconds,

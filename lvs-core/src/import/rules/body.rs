@@ -1,10 +1,13 @@
-//! Lines that are read when their end is: those of a loop, once for each word; those of a function, where it is called.
+//! Lines that are read when their end is: those of a loop, once for each round; those of a function, where it is called.
 
 use super::flow::Reason;
 use super::{Walk, calls};
 use crate::import::ImportError;
-use crate::import::report::{DirectiveId, Place};
+use crate::import::limits::{ARGUMENTS, DEPTH, ROUNDS};
+use crate::import::report::Place;
+use crate::import::shell::arithmetic::Rounds;
 use crate::import::shell::{self, For, Next};
+use crate::import::tally::DirectiveId;
 
 /// A command that is read later.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ enum OpenKind {
     Loop(String, Vec<String>),
     /// `while [ $# -gt 0 ]` in a function.
     Arguments,
+    /// While a number is not 0.
+    Rounds(Rounds),
     /// With its name.
     Function(String),
 }
@@ -47,36 +52,28 @@ impl Function {
 }
 
 /// Why the lines of a loop are carried.
-const UNROLLED: &str = "once for each word of the loop";
+const UNROLLED: &str = "once for each round of the loop";
 const CALL: &str = "it calls a function, whose lines are read by themselves";
 const STOP: &str = "only where the script is called with stop";
 const NEVER_CALLED: &str = "no line that is imported calls its function";
 const EXIT: &str = "nothing of the script runs after it";
+const ROUND: &str = "nothing of the round runs after it";
+const SUBSHELL: &str = "nothing of what is in brackets runs after it";
 const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
     "it moves the arguments of its function, which are replaced where they are used";
-/// The most arguments of a function.
-const MOST_ARGUMENTS: usize = 256;
-/// How deep functions call each other.
-const DEEPEST: usize = 16;
 
 impl Walk<'_, '_> {
     /// Begins a loop over words; one whose words are not in the script is left with its lines.
-    pub(super) fn begin_loop(
-        &mut self,
-        place: &Place,
-        id: DirectiveId,
-        found: &For<'_>,
-    ) -> Result<(), ImportError> {
+    pub(super) fn begin_loop(&mut self, id: DirectiveId, found: &For<'_>) {
         let words = self.substituted(found.words, id);
-        if shell::is_computed(&words) && !words.contains("seq ") {
+        let is_known = !shell::is_computed(&words) || words.contains("seq ");
+        let Some(words) = shell::words(&words).filter(|_| is_known) else {
             let reason = self.flow.open_loop();
             self.forget(found.name, "a loop that is not followed sets it");
             self.tally.left(id, reason.as_str());
-            return Ok(());
-        }
-        let words = shell::words(&words);
-        let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
+            return;
+        };
         self.tally.carried(id, UNROLLED);
         self.open = Some(Open {
             kind: OpenKind::Loop(found.name.to_owned(), words),
@@ -84,7 +81,6 @@ impl Walk<'_, '_> {
             body: Vec::new(),
             depth: 1,
         });
-        Ok(())
     }
 
     pub(super) fn begin_function(
@@ -126,7 +122,7 @@ impl Walk<'_, '_> {
         let first = begun.unwrap_or(text).trim_start();
         let first = first.split([' ', ';', '<', '>']).next().unwrap_or_default();
         let is_end = match &open.kind {
-            OpenKind::Loop(..) | OpenKind::Arguments => {
+            OpenKind::Loop(..) | OpenKind::Arguments | OpenKind::Rounds(_) => {
                 let begins = ["for", "while", "until", "select"].contains(&first);
                 open.depth += usize::from(begins);
                 open.depth -= usize::from(first == "done");
@@ -160,6 +156,9 @@ impl Walk<'_, '_> {
         let (name, words) = match ended.kind {
             OpenKind::Loop(name, words) => (name, words),
             OpenKind::Arguments => return self.read_arguments(&ended.body),
+            OpenKind::Rounds(rounds) => {
+                return self.read_rounds(ended.directive, &rounds, &ended.body);
+            }
             OpenKind::Function(name) => {
                 let function = Function {
                     body: ended.body,
@@ -172,9 +171,27 @@ impl Walk<'_, '_> {
         for word in words {
             self.bytes += word.len() + 1;
             self.set(&name, word, ended.directive);
-            self.read(&ended.body)?;
+            if !self.round(&ended.body)? {
+                break;
+            }
         }
+        self.end_rounds();
         Ok(())
+    }
+
+    /// Reads the lines of a loop once; false if it ends with that.
+    fn round(&mut self, body: &[Later]) -> Result<bool, ImportError> {
+        self.rounds += 1;
+        let read = self.read(body);
+        self.rounds -= 1;
+        self.flow.go_on(Reason::Continued);
+        self.flow.go_on(Reason::MayContinue);
+        read.map(|()| !self.flow.has_ended_by(Reason::Broken))
+    }
+
+    fn end_rounds(&mut self) {
+        self.flow.go_on(Reason::Broken);
+        self.flow.go_on(Reason::MayBreak);
     }
 
     /// Returns whether a command begins a loop that goes round while the function that is read has arguments.
@@ -192,16 +209,74 @@ impl Walk<'_, '_> {
         });
     }
 
-    /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
-    fn read_arguments(&mut self, body: &[Later]) -> Result<(), ImportError> {
-        for _ in 0..MOST_ARGUMENTS {
-            let count = self.variables.get("#").map(|(count, _)| count.as_str());
-            match count {
-                Some("0") => break,
-                Some(_) => self.read(body)?,
-                None => return self.read(body),
+    /// Begins a loop that goes round while a number is not 0; false if the number is not known.
+    pub(super) fn begin_rounds(&mut self, id: DirectiveId, rounds: Rounds) -> bool {
+        if let Some(first) = &rounds.first {
+            self.compute(id, first);
+        }
+        if self.number(&rounds.condition, id).is_none() {
+            return false;
+        }
+        self.tally.carried(id, UNROLLED);
+        self.open = Some(Open {
+            kind: OpenKind::Rounds(rounds),
+            directive: id,
+            body: Vec::new(),
+            depth: 1,
+        });
+        true
+    }
+
+    /// Reads the lines of a loop while its number is not 0; they are refused if that is not known behind one of them.
+    fn read_rounds(
+        &mut self,
+        id: DirectiveId,
+        rounds: &Rounds,
+        body: &[Later],
+    ) -> Result<(), ImportError> {
+        let mut is_over = false;
+        for _ in 0..ROUNDS {
+            let count = self.number(&rounds.condition, id);
+            is_over = match count {
+                Some(0) => true,
+                Some(_) => !self.round(body)? || !self.flow.runs(),
+                None => break,
+            };
+            if is_over {
+                break;
+            }
+            if let Some(step) = &rounds.step {
+                self.compute(id, step);
             }
         }
+        self.end_rounds();
+        if is_over {
+            return Ok(());
+        }
+        if let Some(rule) = body.iter().find(|later| calls::is_call(&later.text)) {
+            let problem = "it is not known how often the loop around it goes round";
+            let error = ImportError::new(&rule.place, problem);
+            self.mistake(
+                rule.id,
+                error.with_hint("write its words: for NAME in WORDS"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
+    fn read_arguments(&mut self, body: &[Later]) -> Result<(), ImportError> {
+        for _ in 0..ARGUMENTS {
+            let count = self.variables.get("#");
+            let (is_known, is_over) = (
+                count.is_some(),
+                count.is_some_and(|(count, _)| count == "0"),
+            );
+            if is_over || !self.round(body)? || !is_known {
+                break;
+            }
+        }
+        self.end_rounds();
         Ok(())
     }
 
@@ -226,7 +301,7 @@ impl Walk<'_, '_> {
         };
         let is_again = std::mem::replace(&mut function.is_called, true) && arguments.is_empty();
         self.tally.left(id, CALL);
-        if is_again || self.depth >= DEEPEST {
+        if is_again || self.depth >= DEPTH {
             return Ok(true);
         }
         let body = function.body.clone();
@@ -251,7 +326,7 @@ impl Walk<'_, '_> {
 
     /// Sets the arguments of a function: each, all together, and how many there are.
     fn give(&mut self, mut given: Vec<String>, id: DirectiveId) {
-        given.truncate(MOST_ARGUMENTS);
+        given.truncate(ARGUMENTS);
         let (all, count) = (given.join(" "), given.len().to_string());
         self.bytes += 2 * all.len();
         let numbered = (1..).map(|number: usize| number.to_string()).zip(given);
@@ -264,7 +339,7 @@ impl Walk<'_, '_> {
 
     /// Takes the arguments of the function that is read.
     pub(super) fn positional(&mut self) -> Vec<(String, (String, DirectiveId))> {
-        let numbers = (1..=MOST_ARGUMENTS).map(|number| number.to_string());
+        let numbers = (1..=ARGUMENTS).map(|number| number.to_string());
         let together = ["@", "*", "#"].map(str::to_owned);
         let present = numbers.map_while(|name| self.variables.remove_entry(&name));
         let mut taken: Vec<_> = present.collect();
@@ -276,8 +351,12 @@ impl Walk<'_, '_> {
     /// Ends the script or a function, where a command does that.
     pub(super) fn ends(&mut self, id: DirectiveId, text: &str) -> bool {
         let is_in_function = self.depth > 0;
+        let is_in_round = self.rounds > 0 && !self.flow.is_in_loop();
         let (reason, told) = match text.split([' ', '\t', ';']).next() {
+            Some("continue") if is_in_round => (Reason::Continued, ROUND),
+            Some("break") if is_in_round => (Reason::Broken, ROUND),
             Some("return") if is_in_function => (Reason::Return, RETURN),
+            Some("exit" | "return") if !self.scopes.is_empty() => (Reason::Subshell, SUBSHELL),
             Some("exit" | "return") => (Reason::Exit, EXIT),
             _ => return false,
         };
@@ -308,8 +387,7 @@ impl Walk<'_, '_> {
     pub(super) fn end_bodies(&mut self) -> Result<(), ImportError> {
         if let Some(open) = self.open.take() {
             for later in open.body {
-                self.tally
-                    .left(later.id, "the block that it is in never ends");
+                self.leave(&later, "the block that it is in never ends");
             }
             self.tally.left(open.directive, "what it begins never ends");
         }
@@ -327,13 +405,19 @@ impl Walk<'_, '_> {
             for later in function.body.iter().filter(|_| !function.is_called) {
                 match name.as_str() {
                     "stop" => self.tally.left(later.id, STOP),
-                    _ if calls::is_call(&later.text) => {
-                        self.tally.lost(later.id, &later.text, NEVER_CALLED);
-                    }
-                    _ => self.tally.left(later.id, NEVER_CALLED),
+                    _ => self.leave(later, NEVER_CALLED),
                 }
             }
         }
         Ok(())
+    }
+
+    /// Leaves a line that is never read; a rule is named in the head of the file.
+    fn leave(&mut self, later: &Later, reason: &str) {
+        match calls::is_call(&later.text) {
+            true => self.tally.lost(later.id, &later.text, reason),
+            false if shell::is_bracket(&later.text) => {}
+            false => self.tally.left(later.id, reason),
+        }
     }
 }

@@ -5,8 +5,9 @@ use super::marking::Marking;
 use super::{ELSEWHERE, NOT_IPVSADM, Walk};
 use crate::cluster::{Gateway, Sync, check_sysctl};
 use crate::import::draft::{DraftAddress, DraftDestination, DraftService, is_label};
-use crate::import::report::{DirectiveId, Place};
+use crate::import::report::Place;
 use crate::import::shell;
+use crate::import::tally::DirectiveId;
 use crate::ipvs::{Command, Daemon, DestinationId, ServiceId, Timeouts};
 use crate::net::Address;
 

@@ -18,6 +18,16 @@ pub(super) enum Reason {
     Exit,
     /// The function has ended.
     Return,
+    /// The subshell has ended.
+    Subshell,
+    /// The values of the script say that its condition does not hold.
+    Never,
+    /// The loop goes on with its next round, or ends.
+    Continued,
+    Broken,
+    /// It may.
+    MayContinue,
+    MayBreak,
 }
 
 impl Reason {
@@ -32,13 +42,25 @@ impl Reason {
             Self::NotStart => "only where the script is not called with start",
             Self::Loop => "a loop that is not followed decides how often it runs, and with what",
             Self::Exit => "it never runs: the script exits above",
+            Self::Subshell => "it never runs: what is in brackets exits above",
+            Self::Never => {
+                "it runs only where the condition above holds, and with the values of the script it does not"
+            }
+            Self::Continued => "it never runs: the loop goes on with its next round above",
+            Self::Broken => "it never runs: the loop ends above",
+            Self::MayContinue | Self::MayBreak => {
+                "a condition of the script decides whether the loop gets here"
+            }
             Self::Return => "it never runs: the function returns above",
         }
     }
 
     /// Returns whether the command may run all the same.
     pub(super) const fn is_open(self) -> bool {
-        matches!(self, Self::Condition | Self::Loop)
+        matches!(
+            self,
+            Self::Condition | Self::Loop | Self::MayContinue | Self::MayBreak
+        )
     }
 }
 
@@ -77,6 +99,8 @@ pub(super) struct Flow {
     /// What parts the command before from the next one, and how it ends.
     next: Next,
     status: Status,
+    /// Whether `!` is before the command.
+    is_negated: bool,
     /// Why nothing that follows runs.
     ended: Option<Reason>,
 }
@@ -126,6 +150,7 @@ impl Flow {
         }
         let left = self.left().or(chain);
         let (rest, ends) = without_end(rest);
+        self.is_negated = negated;
         if left.is_none() && !rest.is_empty() {
             self.status = Status::of(rest).negated(negated);
         }
@@ -154,6 +179,34 @@ impl Flow {
     /// Goes on behind the call of a function that has returned.
     pub(super) fn go_on(&mut self, behind: Reason) {
         self.ended = self.ended.filter(|reason| *reason != behind);
+    }
+
+    /// Takes what a test gives with the values of the script.
+    pub(super) fn tested(&mut self, holds: bool) {
+        let status = match holds {
+            true => Status::Succeeds,
+            false => Status::Fails(Reason::Never),
+        };
+        self.status = status.negated(self.is_negated);
+    }
+
+    /// Returns whether a loop that is not followed is open.
+    pub(super) fn is_in_loop(&self) -> bool {
+        self.blocks.iter().any(|block| block.kind == Kind::Loop)
+    }
+
+    /// Leaves what follows in a loop, where a command may end the round or the loop.
+    pub(super) fn may_end(&mut self, command: &str) {
+        self.ended = match (command, self.ended) {
+            _ if self.is_in_loop() => self.ended,
+            ("continue", None) => Some(Reason::MayContinue),
+            ("break", None | Some(Reason::MayContinue)) => Some(Reason::MayBreak),
+            (_, ended) => ended,
+        };
+    }
+
+    pub(super) fn has_ended_by(&self, reason: Reason) -> bool {
+        self.ended == Some(reason)
     }
 
     /// Goes past the braces of a function that is left.

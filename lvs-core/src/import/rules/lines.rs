@@ -4,10 +4,8 @@ use std::iter::Enumerate;
 use std::str;
 
 use super::is_comment;
+use crate::import::limits::ROUNDS;
 use crate::import::shell;
-
-/// The most lines of a list of values.
-const MAX_VALUES: usize = 4096;
 
 /// A line with those in which it goes on.
 pub(super) struct Line {
@@ -60,7 +58,7 @@ impl<'t> Lines<'t> {
     }
 
     fn close_array(&mut self, text: &mut String) {
-        let mut ahead = self.rest.clone().take(MAX_VALUES);
+        let mut ahead = self.rest.clone().take(ROUNDS);
         let length = ahead.position(|(_, line)| line.contains(')'));
         let length = length.map_or(0, |length| length + 1);
         for (_, next) in self.rest.by_ref().take(length) {

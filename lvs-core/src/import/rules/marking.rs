@@ -8,12 +8,10 @@ use ipnet::IpNet;
 
 use super::Walk;
 use crate::cluster::Match;
-use crate::import::report::DirectiveId;
+use crate::import::limits::MARKED;
+use crate::import::tally::DirectiveId;
 use crate::import::{names, shell};
 use crate::ipvs::{Protocol, ServiceId};
-
-/// The most packets that a line matches, by ranges of ports.
-const MOST: usize = 256;
 
 /// Why a line that sets a mark is left.
 pub(super) type Reason = String;
@@ -158,7 +156,7 @@ impl Rule {
         &mut self,
         addresses: impl Iterator<Item = &'a str>,
     ) -> Result<(), Reason> {
-        for text in addresses.take(MOST) {
+        for text in addresses.take(MARKED) {
             let network = text.parse::<IpNet>();
             let address = match network {
                 Ok(network) if network.prefix_len() == network.max_prefix_len() => network.addr(),
@@ -192,9 +190,9 @@ impl Rule {
                 .filter(|_| names::port(text).is_none());
             let (first, last) = range.unwrap_or((text, text));
             let (first, last) = (port(first)?, port(last)?);
-            if usize::from(last.saturating_sub(first)) + self.ports.len() >= MOST {
+            if usize::from(last.saturating_sub(first)) + self.ports.len() >= MARKED {
                 return Err(format!(
-                    "more than {MOST} ports: give the service of the mark its match in the file"
+                    "more than {MARKED} ports: give the service of the mark its match in the file"
                 ));
             }
             self.ports.extend(first..=last);
@@ -213,7 +211,7 @@ impl Rule {
         let packets: Vec<_> = addresses
             .flat_map(|ip| ports.iter().map(|port| SocketAddr::new(*ip, *port)))
             .map(|address| Match { protocol, address })
-            .take(MOST)
+            .take(MARKED)
             .collect();
         match packets.is_empty() {
             true => Err(EVERYWHERE.to_owned()),

@@ -10,30 +10,32 @@ mod command;
 mod flow;
 mod lines;
 mod marking;
+mod rule;
+mod scope;
+mod variable;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
 
 use super::draft::Draft;
-use super::report::{DirectiveId, Place, Tally};
-use super::shell::{self, For, Next, Subshells};
-use super::{ImportError, Options, Resolver, names};
-use crate::ipvs::ipvsadm::{RuleError, Rules};
+use super::limits::{BYTES, LINES};
+use super::report::Place;
+use super::shell::arithmetic::Rounds;
+use super::shell::{self, For, Next, Subshells, arithmetic};
+use super::tally::{DirectiveId, Tally};
+use super::{ImportError, Options, Resolver};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
-use calls::{arguments, changes_nothing, is_restore};
+use calls::{arguments, is_restore};
 use flow::{Flow, Reason};
 use lines::{Line, Lines};
 use marking::Marking;
+use scope::{Scope, Sourced};
 
 pub(super) use command::sync;
 
-const MAX_LINES: usize = 500_000;
-/// How often a line is read again with a name replaced by its number; a line has two addresses and ports.
-const NAMES: usize = 4;
-
 /// Why other commands are left.
 const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
+const UNUSED: &str = "no line that is imported uses the variable";
 const ELSEWHERE: &str = "it reads rules from elsewhere: import those too";
 
 struct Walk<'a, 'r> {
@@ -52,6 +54,8 @@ struct Walk<'a, 'r> {
     functions: BTreeMap<String, Function>,
     /// How many functions are being read.
     depth: usize,
+    /// How many loops are being read.
+    rounds: usize,
     flow: Flow,
     /// Variables whose values only the running script knows, with the reason.
     unknown: BTreeMap<String, &'static str>,
@@ -62,6 +66,11 @@ struct Walk<'a, 'r> {
     /// Whether a line sets what only real servers need.
     is_of_real_server: bool,
     subshells: Subshells,
+    /// What is known outside of the subshells that are read.
+    scopes: Vec<Scope>,
+    sourced: Vec<Sourced>,
+    /// The variables that had a value when another script was read last, by their names.
+    doubtful: BTreeMap<String, usize>,
 }
 
 pub(super) fn draft(
@@ -83,12 +92,16 @@ pub(super) fn draft(
         open: None,
         functions: BTreeMap::new(),
         depth: 0,
+        rounds: 0,
         flow: Flow::default(),
         unknown: BTreeMap::new(),
         markings: Vec::new(),
         mistakes: Vec::new(),
         is_of_real_server: false,
         subshells: Subshells::default(),
+        scopes: Vec::new(),
+        sourced: Vec::new(),
+        doubtful: BTreeMap::new(),
     };
     // Where a text that a command is given can end.
     let ends: HashMap<&str, usize> = match text.contains("<<") {
@@ -98,11 +111,8 @@ pub(super) fn draft(
     let mut lines = Lines::of(text);
     while let Some(line) = lines.joined() {
         let place = Place::new(file, line.number);
-        if line.number > MAX_LINES {
-            return Err(ImportError::new(
-                &place,
-                format!("more than {MAX_LINES} lines"),
-            ));
+        if line.number > LINES {
+            return Err(ImportError::new(&place, format!("more than {LINES} lines")));
         }
         walk.joined(&place, &line)?;
         let document = shell::document(&line.text);
@@ -151,13 +161,15 @@ impl Walk<'_, '_> {
             if shell::is_punctuation(command) {
                 self.tally.silence(id);
             }
-            let was_inside = self.subshells.is_open() || command.starts_with('(');
-            let command = self.subshells.bare(command);
-            // It ends the subshell only.
-            if was_inside && command.split(' ').next() == Some("exit") {
-                self.tally.left(id, "it ends what its brackets begin");
-            } else if !command.is_empty() {
+            let (opened, command, closed) = self.subshells.bare(command);
+            for _ in 0..opened {
+                self.step(place, id, shell::OPENS, Next::Always)?;
+            }
+            if !command.is_empty() {
                 self.step(place, id, command, next)?;
+            }
+            for _ in 0..closed {
+                self.step(place, id, shell::CLOSES, Next::Always)?;
             }
         }
         Ok(())
@@ -200,8 +212,23 @@ impl Walk<'_, '_> {
         if self.open.is_some() {
             return self.collect(place, id, text, next);
         }
+        match text {
+            shell::OPENS => return self.open_subshell(place),
+            shell::CLOSES => {
+                self.close_subshell();
+                return Ok(());
+            }
+            _ => {}
+        }
         if next == Next::Always && self.flow.runs() && self.begins_arguments(text) {
             self.begin_arguments(id);
+            return Ok(());
+        }
+        if next == Next::Always
+            && self.flow.runs()
+            && let Some(rounds) = Rounds::of(text)
+            && self.begin_rounds(id, rounds)
+        {
             return Ok(());
         }
         let whole = text;
@@ -214,11 +241,15 @@ impl Walk<'_, '_> {
             }
             return Ok(());
         }
+        if let Some(holds) = self.holds(text, id) {
+            self.flow.tested(holds);
+        }
         if let Some(function) = function {
             return self.begin_function(place, id, function, next);
         }
         if let Some(found) = For::of(text) {
-            return self.begin_loop(place, id, &found);
+            self.begin_loop(id, &found);
+            return Ok(());
         }
         match text.is_empty() {
             true => {
@@ -235,9 +266,14 @@ impl Walk<'_, '_> {
             for name in shell::sets(text) {
                 self.forget(name, "a condition or a loop of the script decides it");
             }
-            if text.split_whitespace().next() == Some("shift") {
-                self.positional();
+            match text.split([' ', '\t', ';']).next() {
+                Some("shift") => drop(self.positional()),
+                Some(word) if self.rounds > 0 => self.flow.may_end(word),
+                _ => {}
             }
+        }
+        if reason.is_open() && self.source(id, text) {
+            return;
         }
         let text = self.substituted(text, id);
         match reason.is_open() && self.makes_rules(&text) {
@@ -254,38 +290,6 @@ impl Walk<'_, '_> {
         is_rule || function.is_some_and(Function::makes_rules) || calls::is_call(text)
     }
 
-    /// Forgets the value of a variable, and of a list its values.
-    fn forget(&mut self, name: &str, why: &'static str) {
-        self.forget_list(name);
-        let before = self.variables.remove(name);
-        if let Some((_, before)) = before.filter(|(_, before)| !self.tally.is_settled(*before)) {
-            self.tally
-                .left(before, "a line below may set the variable again");
-        }
-        self.unknown.insert(name.to_owned(), why);
-    }
-
-    fn forget_list(&mut self, name: &str) {
-        let start = format!("{name}[");
-        let before = self.variables.range(start.clone()..);
-        let before = before.map(|(name, _)| name.clone());
-        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
-        for name in before.iter().chain([&format!("#{name}[@]")]) {
-            self.variables.remove(name);
-        }
-    }
-
-    /// Sets a variable; the line that set it before may be of no use.
-    fn set(&mut self, name: &str, value: String, id: DirectiveId) {
-        let before = self.variables.insert(name.to_owned(), (value, id));
-        if let Some((_, before)) = before.filter(|(_, before)| *before != id)
-            && !self.tally.is_settled(before)
-        {
-            self.tally
-                .left(before, "a line below sets the variable again");
-        }
-    }
-
     /// Remembers a line that cannot be read; the others are read too, so that all mistakes are told at once.
     fn mistake(&mut self, id: DirectiveId, error: ImportError) {
         let mut others = self.mistakes.iter();
@@ -298,11 +302,11 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn end(self, file: &str) -> Result<Draft, ImportError> {
+    fn end(mut self, file: &str) -> Result<Draft, ImportError> {
+        self.doubt_sources();
         for (_, id) in self.variables.values() {
             if !self.tally.is_settled(*id) {
-                let reason = "no line that is imported uses the variable";
-                self.tally.left(*id, reason);
+                self.tally.left(*id, UNUSED);
             }
         }
         let ids: BTreeSet<_> = self.mistakes.iter().map(|(id, _)| *id).collect();
@@ -335,7 +339,17 @@ impl Walk<'_, '_> {
             }
             return Ok(());
         }
-        if self.shift(id, text) || self.ends(id, text) || self.call(id, text)? {
+        if let Some(expressions) = arithmetic::expressions(text) {
+            for expression in &expressions {
+                self.compute(id, expression);
+            }
+            return Ok(());
+        }
+        if self.source(id, text)
+            || self.shift(id, text)
+            || self.ends(id, text)
+            || self.call(id, text)?
+        {
             return Ok(());
         }
         for name in shell::sets(text) {
@@ -369,229 +383,18 @@ impl Walk<'_, '_> {
         self.mistake(id, ImportError::new(place, problem).with_hint(hint));
     }
 
-    fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
-        let mut value = self.substituted(value, id);
-        let (name, is_added) = match name.strip_suffix('+') {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        if let Some((before, line)) = self.variables.get(&format!("{name}[@]"))
-            && is_added
-        {
-            value.insert_str(1, &format!("{before} "));
-            let line = *line;
-            self.tally.carried(line, "replaced where it is used");
-            self.tally.belongs(line, &[id]);
-        }
-        self.bytes += value.len();
-        if shell::is_computed(&value) {
-            self.unknown
-                .insert(name.to_owned(), "another program computes it");
-            self.variables.remove(name);
-            return self.tally.left(id, "another program computes the value");
-        }
-        self.unknown.remove(name);
-        match shell::elements(name, &value) {
-            Some(elements) => self.set_all(name, elements, id),
-            None => self.set(name, value, id),
-        }
-    }
-
-    /// Sets a list of values, in place of those that it has.
-    fn set_all(&mut self, name: &str, elements: Vec<(String, String)>, id: DirectiveId) {
-        self.forget_list(name);
-        for (name, value) in elements {
-            self.bytes += name.len() + value.len();
-            self.set(&name, value, id);
-        }
-    }
-
     fn limit(&self, place: &Place) -> Result<(), ImportError> {
-        let problem = "variables and loops make more than 64 MiB of text";
-        match self.bytes > 64 << 20 {
-            true => Err(ImportError::new(place, problem)),
+        match self.bytes > BYTES {
+            true => {
+                let most = BYTES >> 20;
+                let problem = format!("variables and loops make more than {most} MiB of text");
+                Err(ImportError::new(place, problem))
+            }
             false => Ok(()),
         }
-    }
-
-    /// Replaces `$NAME` and `${NAME}` where the script has set it, and `${NAME:-VALUE}` by the value where not.
-    fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
-        let mut result = String::new();
-        let mut rest = text;
-        while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
-            let (before, from) = rest.split_at(start);
-            result.push_str(before);
-            let name = from.get(1..).unwrap_or_default();
-            let braced = name.strip_prefix('{').and_then(|name| name.split_once('}'));
-            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let end = match name.starts_with(['@', '*', '#']) {
-                true => 1,
-                false => name.find(|c| !is_part(c)).unwrap_or(name.len()),
-            };
-            let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
-            // The number or key of a value may be a variable's.
-            let inner = match name.contains('[') && name.contains('$') {
-                true => self.substituted(name, user),
-                false => name.to_owned(),
-            };
-            let name = inner.as_str();
-            let (name, default) = match name.split_once(":-").or_else(|| name.split_once(":=")) {
-                Some((name, default)) if shell::is_name(name) || name.parse::<u8>().is_ok() => {
-                    (name, Some(default))
-                }
-                _ => (name, None),
-            };
-            match self.variables.get(name) {
-                Some((value, id)) => {
-                    if *id != user {
-                        self.tally.carried(*id, "replaced where it is used");
-                        self.tally.belongs(*id, &[user]);
-                    }
-                    result.push_str(value);
-                    rest = after;
-                }
-                None => match default {
-                    Some(default) if !self.unknown.contains_key(name) => {
-                        result.push_str(&self.substituted(default, user));
-                        rest = after;
-                    }
-                    _ => {
-                        result.push('$');
-                        rest = from.get(1..).unwrap_or_default();
-                    }
-                },
-            }
-        }
-        result + rest
-    }
-
-    /// Reads a rule; a name in it is replaced by its number, and the rule read again.
-    fn rule(&mut self, place: &Place, id: DirectiveId, text: &str) {
-        if let Some(word) = changes_nothing(text) {
-            return match word {
-                "-C" | "--clear" => self.clear(id),
-                "-R" | "--restore" => self.tally.lost(id, text, ELSEWHERE),
-                _ => self.tally.left(
-                    id,
-                    format!("{word} changes nothing that a cluster file says"),
-                ),
-            };
-        }
-        match self.rules(place, text) {
-            Ok(rules) => {
-                let notes: Vec<_> = rules.notes().iter().map(|note| note.text.clone()).collect();
-                for command in rules.commands() {
-                    self.command(place, id, command, &notes);
-                }
-            }
-            Err(error) => self.mistake(id, error),
-        }
-    }
-
-    fn rules(&mut self, place: &Place, text: &str) -> Result<Rules, ImportError> {
-        let mut text = text.replace(['"', '\''], "");
-        let mut attempts = 0;
-        loop {
-            let error = match Rules::parse(&text) {
-                Ok(rules) => return Ok(rules),
-                Err(error) => error,
-            };
-            attempts += 1;
-            match self.without_name(&text, &error) {
-                Some(Ok(replaced)) if attempts <= NAMES => text = replaced,
-                Some(Err(unknown)) => {
-                    return Err(ImportError::new(place, unknown)
-                        .with_hint("write the number, or import where the name is known"));
-                }
-                _ => return Err(self.refused(place, &error)),
-            }
-        }
-    }
-
-    /// Returns the rule with a number in place of the name that is refused, or why there is none.
-    fn without_name(&mut self, text: &str, error: &RuleError) -> Option<Result<String, String>> {
-        let name = error.word();
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        // A number too large is no name, though resolvers take one for an address.
-        let is_number = name.chars().all(|c| c.is_ascii_digit() || c == '.');
-        if is_number || !name.chars().all(known) {
-            return None;
-        }
-        let number = match names::port(name) {
-            Some(port) if error.reason().contains("port") => port.to_string(),
-            _ => {
-                let Some(ip) = (self.resolve)(name) else {
-                    let is_host = error.reason().contains("address");
-                    return is_host.then(|| Err(format!("no address of {name:?} is known here")));
-                };
-                let name = || name.to_owned();
-                self.draft.names.entry(ip).or_insert_with(name);
-                match ip {
-                    IpAddr::V4(ip) => ip.to_string(),
-                    IpAddr::V6(ip) => format!("[{ip}]"),
-                }
-            }
-        };
-        replace_word(text, name, &number).map(Ok)
-    }
-}
-
-impl Walk<'_, '_> {
-    fn refused(&self, place: &Place, error: &RuleError) -> ImportError {
-        let problem = format!("{:?} {}", error.word(), error.reason());
-        let refused = ImportError::new(place, problem);
-        let Some((_, from)) = error.word().split_once('$') else {
-            return match error.hint() {
-                Some(hint) => refused.with_hint(hint),
-                None => refused,
-            };
-        };
-        let name = match from.strip_prefix('{') {
-            Some(braced) => braced.split(['}', '[']).next().unwrap_or_default(),
-            None => from
-                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .next()
-                .unwrap_or_default(),
-        };
-        if !shell::is_name(name) {
-            return refused.with_hint(
-                "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
-            );
-        }
-        refused.with_hint(match self.unknown.get(name) {
-            Some(why) => {
-                format!(
-                    "{why}: write what {name} is on this director right above this line, as in {name}=VALUE"
-                )
-            }
-            None => format!("no line above sets {name}: add one, as in {name}=VALUE"),
-        })
     }
 }
 
 fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
-}
-
-/// Replaces a name by a number in the first word that contains it between other characters than letters.
-fn replace_word(text: &str, name: &str, number: &str) -> Option<String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    let mut from = 0;
-    while let Some(start) = text.get(from..)?.find(name).map(|place| place + from) {
-        let end = start + name.len();
-        let (before, after) = (text.get(..start)?, text.get(end..)?);
-        let alone = !before.ends_with(is_part) && !after.starts_with(is_part);
-        // The value of a short option may be joined with it: -tweb:http.
-        let joined = before
-            .rsplit(char::is_whitespace)
-            .next()
-            .is_some_and(|word| {
-                word.len() == 2 && word.starts_with('-') && !after.starts_with(is_part)
-            });
-        if alone || joined {
-            return Some(format!("{before}{number}{after}"));
-        }
-        from = end;
-    }
-    None
 }

@@ -37,8 +37,11 @@ impl SystemNames {
     fn from_services(text: &str) -> Self {
         let mut names = Self::default();
         for line in text.lines() {
-            let line = line.split('#').next().unwrap_or_default();
-            let mut words = line.split_ascii_whitespace();
+            let mut words = line
+                .split('#')
+                .next()
+                .unwrap_or_default()
+                .split_ascii_whitespace();
             let (Some(name), Some(port)) = (words.next(), words.next()) else {
                 continue;
             };

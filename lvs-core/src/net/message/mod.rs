@@ -44,7 +44,7 @@ fn attributes<'a, T>(
         .filter_map(move |attribute| parse(&attribute).ok())
 }
 
-/// Reads the name of an interface up to its closing NUL, whatever characters it has.
+/// Reads the name of an interface up to its closing NUL; it may have any characters.
 fn interface_name(value: &[u8]) -> Option<IfName> {
     IfName::reported(value.split(|byte| *byte == 0).next()?)
 }

@@ -10,7 +10,9 @@ use nix::libc::{
 
 use super::super::{RawAttribute, RefusingRoute, Route, RouteId};
 use super::next_hop::{self, put_gateway};
-use super::route_attributes::{ADVMSS, ON_LINK, RTA_EXPIRES, RTA_NH_ID, RTA_PREF, RouteAttributes};
+use super::route_attributes::{
+    ADVMSS, ON_LINK, RTA_EXPIRES, RTA_NH_ID, RTA_PREF, RouteAttributes, RouteHeader,
+};
 use super::wire::octets;
 use super::{Names, family_number, lookup};
 use crate::name::IfName;
@@ -201,7 +203,14 @@ fn read(payload: &[u8], names: &Names) -> Option<(u8, Route)> {
     if seen.table() == RouteId::LOCAL || !is_ipv6 && family != family_number(false) {
         return None;
     }
-    let route = seen.into_route(is_ipv6, length, source_length, (tos, protocol, scope))?;
+    let route = seen.into_route(RouteHeader {
+        is_ipv6,
+        length,
+        source_length,
+        tos,
+        protocol,
+        scope,
+    })?;
     Some((kind, route))
 }
 

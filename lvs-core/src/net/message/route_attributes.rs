@@ -30,6 +30,18 @@ pub(super) const RTA_NH_ID: u16 = 30;
 /// The clock ticks of a second in `rta_cacheinfo` (`USER_HZ`).
 const TICKS: u32 = 100;
 
+/// What the header says beside table and flags.
+pub(super) struct RouteHeader {
+    pub(super) is_ipv6: bool,
+    /// The prefix length of the destination.
+    pub(super) length: u8,
+    /// That of the network of sources.
+    pub(super) source_length: u8,
+    pub(super) tos: u8,
+    pub(super) protocol: u8,
+    pub(super) scope: u8,
+}
+
 /// Holds the attributes of a route while they are read.
 #[derive(Default)]
 pub(super) struct RouteAttributes {
@@ -91,13 +103,15 @@ impl RouteAttributes {
         self.details.metrics.sort();
     }
 
-    pub(super) fn into_route(
-        self,
-        is_ipv6: bool,
-        length: u8,
-        source_length: u8,
-        (tos, protocol, scope): (u8, u8, u8),
-    ) -> Option<Route> {
+    pub(super) fn into_route(self, header: RouteHeader) -> Option<Route> {
+        let RouteHeader {
+            is_ipv6,
+            length,
+            source_length,
+            tos,
+            protocol,
+            scope,
+        } = header;
         let from = match self.from {
             Some(from) => Some(network(is_ipv6, source_length, Some(from))?),
             None => None,

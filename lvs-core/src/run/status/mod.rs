@@ -1,5 +1,6 @@
 //! What each real server is, has and should have, and why: for people and programs.
 
+mod layout;
 mod reason;
 mod recorded;
 mod text;
@@ -262,13 +263,15 @@ fn found<'a>(
     entry: Option<&'a ServiceEntryStatus>,
     id: &DestinationId,
 ) -> Option<&'a KernelDestination> {
-    let mut destinations = entry?.destinations.iter();
-    destinations.find(|found| found.destination.id == *id)
+    entry?
+        .destinations
+        .iter()
+        .find(|found| found.destination.id == *id)
 }
 
 fn drains<'a>(drains: impl IntoIterator<Item = (&'a Drain, &'a Draining)>) -> Vec<DrainStatus> {
-    let drains = drains.into_iter();
     drains
+        .into_iter()
         .map(|(drain, how)| DrainStatus {
             drain: *drain,
             how: *how,

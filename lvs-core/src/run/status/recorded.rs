@@ -127,7 +127,10 @@ impl ClusterStatus {
 }
 
 fn drain(record: &Record, state: &DestinationReport) -> Option<Draining> {
-    let drains = record.drains().iter();
-    let matching = drains.filter(|(drain, _)| drain.matches(&state.destination));
-    matching.map(|(_, how)| *how).max()
+    record
+        .drains()
+        .iter()
+        .filter(|(drain, _)| drain.matches(&state.destination))
+        .map(|(_, how)| *how)
+        .max()
 }

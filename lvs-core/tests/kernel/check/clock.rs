@@ -54,7 +54,7 @@ pub(crate) fn a_server_that_is_5_seconds_ahead() {
     let finding = report
         .findings()
         .iter()
-        .find(|it| it.code == Code::CLOCK_OFF);
+        .find(|finding| finding.code == Code::CLOCK_OFF);
     let seen = &finding.unwrap().seen;
     assert!(
         seen.contains("s behind 127.0.0.1; 0.500 s are allowed"),

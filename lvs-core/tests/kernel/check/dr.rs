@@ -39,7 +39,7 @@ fn is_hijacked(web: &Web) {
         let answers = web.answers();
         if web.counted() == before {
             assert!(
-                answers.iter().all(|it| it.as_deref() == Some(RS)),
+                answers.iter().all(|answer| answer.as_deref() == Some(RS)),
                 "{answers:?}"
             );
             return;
@@ -63,7 +63,9 @@ pub(crate) fn no_arp_switches() {
     is_hijacked(&web);
     let report = web.check(RS);
     assert_eq!(codes(&report), [Code::ARP_IGNORE, Code::ARP_ANNOUNCE]);
-    findings(&report).into_iter().for_each(|it| web.fix(it));
+    findings(&report)
+        .into_iter()
+        .for_each(|finding| web.fix(finding));
     web.fixed(RS);
     web.fixed("director");
 }

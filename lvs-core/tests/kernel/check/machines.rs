@@ -124,7 +124,9 @@ fn drain_its_server(host: &mut Host, service: ServiceId) -> DestinationId {
     let started = Instant::now();
     let server = loop {
         let connections = host.proc().connections().unwrap();
-        let mut its = connections.iter().filter(|it| it.client.port() == PORT);
+        let mut its = connections
+            .iter()
+            .filter(|connection| connection.client.port() == PORT);
         match its.next() {
             Some(found) => break found.destination,
             None => assert!(started.elapsed() < Duration::from_secs(20), "not there"),
@@ -269,7 +271,9 @@ pub(crate) fn the_virtual_ip_alone_in_its_network() {
     let alone = Cluster::from_toml(&alone).unwrap();
     let is_found = |report: &Report| {
         let mut found = report.findings().iter();
-        found.any(|it| it.code == Code::VIP_AS_SOURCE && it.severity == Severity::Error)
+        found.any(|finding| {
+            finding.code == Code::VIP_AS_SOURCE && finding.severity == Severity::Error
+        })
     };
     assert!(is_found(&check::on_paper(&alone)));
     let mut web = Web::new(&with);

@@ -42,7 +42,7 @@ fn forget(host: &mut Host, service: &ServiceId) {
 fn unload_rules(host: &mut Host) {
     let links = host.net().links().unwrap();
     let is_network = |mac: Option<MacAddress>, name: &IfName| mac.is_some() && *name != IfName::LO;
-    for link in links.iter().filter(|it| is_network(it.mac, &it.name)) {
+    for link in links.iter().filter(|link| is_network(link.mac, &link.name)) {
         let line = ["qdisc", "del", "dev", link.name.as_str(), "ingress"];
         run_tool("tc", &line).unwrap();
     }

@@ -58,15 +58,21 @@ lvs_lab::tests! {
     causes::another_forwarding_method,
     causes::another_persistence,
     causes::a_real_server_without_address,
+    #[long]
     drops::arp_off,
     drops::arp_off_where_it_belongs,
+    #[long]
     drops::a_small_mtu,
     drops::a_small_mtu_of_ipv6,
+    #[long]
     drops::random_loss,
     drops::a_filter_on_the_director,
+    #[long]
     drops::a_filter_on_a_real_server,
     drops::a_small_rate,
+    #[long]
     drops::a_firewall_of_a_real_server,
+    #[long]
     drops::a_firewall_of_the_director,
     drops::a_firewall_against_datagrams,
     drops::a_program_that_hangs,
@@ -77,8 +83,10 @@ lvs_lab::tests! {
     operators::containers_on_the_network_of_real_servers,
     operators::a_route_to_a_real_server_by_lo,
     operators::a_route_by_the_wrong_host,
-    operators::detours_are_never_called_right,
+    operators::rules_and_bridges_are_never_called_right,
+    operators::routes_by_another_host_are_never_called_right,
     operators::a_real_ip_that_arp_hides,
+    #[long]
     operators::an_interface_that_became_a_port,
     operators::an_interface_that_joined_a_vrf,
     operators::two_real_servers_of_one_hardware_address,
@@ -150,6 +158,7 @@ lvs_lab::tests! {
     machines::a_daemon_that_the_virtual_ip_exposes,
     machines::strict_rp_filter_with_answers_another_way,
     machines::strict_rp_filter_on_the_director,
+    #[long]
     machines::datagrams_to_a_drained_real_server,
     machines::another_program_that_manages_ipvs,
     machines::an_interface_that_networkd_configures,
@@ -167,14 +176,20 @@ lvs_lab::tests! {
     paths::rules_past_the_director,
     paths::a_rule_through_the_director,
     paths::two_uplinks,
+    #[long]
     refused::answers_of_a_real_server,
+    #[long]
     refused::rules_of_a_real_server,
+    #[long]
     refused::answers_of_ipv6,
+    #[long]
     refused::answers_of_datagrams,
+    #[long]
     refused::answers_of_the_director,
     refused::the_way_to_a_real_server,
     paths::rules_that_are_right,
     pair::healthy_by_masquerading,
+    #[long]
     pair::healthy_by_direct_routing,
     pair::keepalived_belongs_to_it,
     pair::a_floating_address_on_the_standby,

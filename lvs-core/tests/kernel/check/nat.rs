@@ -127,12 +127,12 @@ pub(crate) fn all_weights_zero() {
     let service = web.service;
     web.broken("director", Code::NO_DESTINATION, Harm::Clients, |host| {
         let destinations = host.ipvs().unwrap().destinations(&service).unwrap();
-        let drained = destinations.iter().map(|it| Destination {
+        let drained = destinations.iter().map(|status| Destination {
             weight: Weight::DRAIN,
-            ..it.destination
+            ..status.destination
         });
         let edits: Vec<_> = drained
-            .map(|it| Command::EditDestination(service, it))
+            .map(|destination| Command::EditDestination(service, destination))
             .collect();
         put(host, &edits);
     });

@@ -109,7 +109,7 @@ pub(crate) fn a_floating_address_on_the_standby() {
     for node in ["director", "partner", "client"] {
         let report = asked_from(&web, node);
         let found = findings(&report);
-        let both = found.iter().any(|it| it.code == Code::TWO_ACTIVE);
+        let both = found.iter().any(|finding| finding.code == Code::TWO_ACTIVE);
         assert!(both, "{node}:\n{}", text(&report));
     }
     web.fix(&finding);
@@ -118,7 +118,7 @@ pub(crate) fn a_floating_address_on_the_standby() {
         let told = [Code::TWO_ACTIVE, Code::VIP_UNANSWERED, Code::ARP_PROBE];
         let mut found = findings(&report).into_iter();
         assert!(
-            !found.any(|it| told.contains(&it.code)),
+            !found.any(|finding| told.contains(&finding.code)),
             "{}",
             text(&report)
         );
@@ -199,7 +199,7 @@ pub(crate) fn an_own_address_that_hangs_on_a_floating_one() {
     let report = web.check("director");
     let mut found = findings(&report).into_iter();
     assert!(
-        found.any(|it| it.code == Code::SECONDARY_VIP),
+        found.any(|finding| finding.code == Code::SECONDARY_VIP),
         "{}",
         text(&report)
     );

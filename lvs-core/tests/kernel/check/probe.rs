@@ -43,7 +43,7 @@ pub(crate) fn only_the_director_answers() {
             !report
                 .findings()
                 .iter()
-                .any(|it| it.code == Code::ARP_PROBE)
+                .any(|finding| finding.code == Code::ARP_PROBE)
         );
         assert!(report.sound().any(|area| area == check::Area::Arp));
     }
@@ -63,7 +63,10 @@ pub(crate) fn a_real_server_answers_too() {
     for node in ["director", "realserver1"] {
         let report = web.check_alone(node, Some(WAIT));
         let found = findings(&report);
-        let probe = found.iter().find(|it| it.code == Code::ARP_PROBE).unwrap();
+        let probe = found
+            .iter()
+            .find(|finding| finding.code == Code::ARP_PROBE)
+            .unwrap();
         assert!(probe.seen.contains(&mac.to_string()), "{probe}");
     }
     let finding = only(&from_the_router(&web), Code::ARP_PROBE);
@@ -134,7 +137,10 @@ pub(crate) fn ipv6_is_asked_by_solicitation() {
         web.check_alone("director", Some(WAIT)),
     ] {
         let found = findings(&report);
-        let probe = found.iter().find(|it| it.code == Code::ARP_PROBE).unwrap();
+        let probe = found
+            .iter()
+            .find(|finding| finding.code == Code::ARP_PROBE)
+            .unwrap();
         assert!(probe.seen.contains(&mac.to_string()), "{probe}");
     }
     let finding = only(&web.check(RS), Code::VIP_ON_NIC);

@@ -18,7 +18,10 @@ pub(crate) fn persistence_of_a_whole_network() {
     };
     let web = sticky(16);
     let answers = web.answers();
-    assert!(answers.iter().all(|it| *it == answers[0]), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
     let found = codes(&web.check("director"));
     assert_eq!(found, [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]);
     drop(web);
@@ -50,14 +53,18 @@ pub(crate) fn a_connection_to_what_is_gone() {
     let port = held.local_addr().unwrap().port();
     web.on("director", |host| {
         let connections = host.proc().connections().unwrap();
-        let mut its = connections.iter().filter(|it| it.client.port() == port);
+        let mut its = connections
+            .iter()
+            .filter(|connection| connection.client.port() == port);
         let server = its.next().unwrap().destination;
         let id = DestinationId::new(server.ip(), server.port());
         put(host, &[Command::DeleteDestination(service, id)]);
     });
     let report = web.check_alone("director", None);
     let found = findings(&report);
-    let gone = found.iter().find(|it| it.code == Code::GONE_DESTINATION);
+    let gone = found
+        .iter()
+        .find(|finding| finding.code == Code::GONE_DESTINATION);
     web.fix(gone.unwrap());
     let report = web.check_alone("director", None);
     assert!(!codes(&report).contains(&Code::GONE_DESTINATION));
@@ -74,7 +81,9 @@ pub(crate) fn a_port_of_a_connection_to_what_is_gone() {
     assert!(web.reaches("client", "172.16.5.11:80").is_some());
     web.on("director", |host| {
         let connections = host.proc().connections().unwrap();
-        let mut its = connections.iter().filter(|it| it.client.port() == 40000);
+        let mut its = connections
+            .iter()
+            .filter(|connection| connection.client.port() == 40000);
         let server = its.next().unwrap().destination;
         let id = DestinationId::new(server.ip(), server.port());
         put(host, &[Command::DeleteDestination(service, id)]);
@@ -88,7 +97,9 @@ pub(crate) fn a_port_of_a_connection_to_what_is_gone() {
         "{}",
         text(&report)
     );
-    let gone = found.iter().find(|it| it.code == Code::GONE_DESTINATION);
+    let gone = found
+        .iter()
+        .find(|finding| finding.code == Code::GONE_DESTINATION);
     web.fix(gone.unwrap());
     // The next packet ends the connection; then another server is chosen.
     web.reaches("client", "172.16.5.11:80");

@@ -252,7 +252,7 @@ pub(crate) fn a_real_server_answers_for_the_virtual_ip() {
     web.on(culprit, |host| exposed(host, &without_detection("eth0")));
     web.on("router", forget);
     let answers = web.answers();
-    let stolen = |it: &Option<String>| it.as_deref() == Some(culprit);
+    let stolen = |answer: &Option<String>| answer.as_deref() == Some(culprit);
     // The first one may have met both.
     assert!(answers.iter().skip(1).all(stolen), "{answers:?}");
     let finding = only(&web.check(culprit), Code::VIP_ON_NIC);

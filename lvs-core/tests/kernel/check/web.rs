@@ -126,7 +126,10 @@ impl Web {
     pub(crate) fn counted_by(&self, service: &ServiceId) -> u32 {
         self.on(self.active, |host| {
             let destinations = host.ipvs().unwrap().destinations(service).unwrap();
-            destinations.iter().map(|it| it.active + it.inactive).sum()
+            destinations
+                .iter()
+                .map(|destination| destination.active + destination.inactive)
+                .sum()
         })
     }
 
@@ -347,7 +350,9 @@ impl Web {
         let is_recent = |host: &mut Host| {
             let connections = host.proc().connections().unwrap();
             let mut connections = connections.into_iter();
-            connections.any(|it| it.state == "SYN_RECV" && it.expires > Seconds(56))
+            connections.any(|connection| {
+                connection.state == "SYN_RECV" && connection.expires > Seconds(56)
+            })
         };
         let started = Instant::now();
         while self.on(self.active, is_recent) {
@@ -429,7 +434,7 @@ fn honest(report: &Report) {
 pub(crate) fn findings(report: &Report) -> Vec<&Finding> {
     let findings = report.findings().iter();
     findings
-        .filter(|it| it.code != Code::VIP_UPSTREAM)
+        .filter(|finding| finding.code != Code::VIP_UPSTREAM)
         .collect()
 }
 
@@ -448,7 +453,10 @@ pub(crate) fn only(report: &Report, code: Code) -> Finding {
 }
 
 pub(crate) fn codes(report: &Report) -> Vec<Code> {
-    findings(report).iter().map(|it| it.code).collect()
+    findings(report)
+        .iter()
+        .map(|finding| finding.code)
+        .collect()
 }
 
 pub(crate) fn text(report: &Report) -> String {

@@ -30,6 +30,7 @@ lvs_lab::tests! {
     keepalived::programs_set_weights_as_by_keepalived,
     keepalived::keepalived_calls_lvsctl_as_root,
     ipvsadm_builds_the_same_table,
+    #[long]
     what_the_kernel_holds_comes_back,
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn edits_keep_what_they_do_not_name() {
     ipvs.add_destination(&service.id, &destination).unwrap();
 
     let seven = Weight::new(7).unwrap();
-    let edit = |it: &mut Destination| it.weight = seven;
+    let edit = |destination: &mut Destination| destination.weight = seven;
     assert!(
         ipvs.edit_destination_with(&service.id, &destination.id, edit)
             .unwrap()
@@ -80,7 +80,7 @@ pub(crate) fn edits_keep_what_they_do_not_name() {
     let found = ipvs.destinations(&service.id).unwrap();
     assert_eq!(found[0].destination, destination);
 
-    let wrr = |it: &mut lvs_core::ipvs::Service| it.scheduler = SchedulerName::WRR;
+    let wrr = |service: &mut lvs_core::ipvs::Service| service.scheduler = SchedulerName::WRR;
     assert!(ipvs.edit_service_with(&service.id, wrr).unwrap());
     let found = ipvs.service(&service.id).unwrap().service;
     assert_eq!(found.scheduler, SchedulerName::WRR);

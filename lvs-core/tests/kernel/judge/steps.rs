@@ -102,7 +102,12 @@ fn sequence(seed: u64, scope: &Scope, host: &mut Host, made: &mut Made) {
     let mut random = Random::new(seed);
     let mut now = Observed::read(host, scope).unwrap();
     // 0 before Linux 5.18, which keeps none.
-    let protocol = now.addresses.iter().map(|it| it.protocol).max().unwrap();
+    let protocol = now
+        .addresses
+        .iter()
+        .map(|address| address.protocol)
+        .max()
+        .unwrap();
     for round in 0..STEPS {
         let change = action(&now, protocol, &mut random);
         let step = Step {
@@ -273,8 +278,8 @@ fn route(now: &Observed, random: &mut Random) -> Change<Object> {
     let near = now
         .addresses
         .iter()
-        .filter(|it| it.id.network.contains(&route.gateway.unwrap()));
-    let near: BTreeSet<_> = near.map(|it| it.id.interface.clone()).collect();
+        .filter(|address| address.id.network.contains(&route.gateway.unwrap()));
+    let near: BTreeSet<_> = near.map(|address| address.id.interface.clone()).collect();
     if near.len() > 1 {
         route.interface = near.last().cloned();
     }
@@ -287,7 +292,10 @@ fn route(now: &Observed, random: &mut Random) -> Change<Object> {
         }
     }
     if random.once_in(3) {
-        let mut own = now.addresses.iter().map(|it| it.id.network.addr());
+        let mut own = now
+            .addresses
+            .iter()
+            .map(|address| address.id.network.addr());
         route.source = own.find(|ip| ip.is_ipv4() == destination.addr().is_ipv4());
     }
     match now.route(&route.id) {

@@ -197,7 +197,7 @@ pub(crate) fn connection(
         client: socket(client),
         service: socket("172.16.5.11:80"),
         destination: socket(to),
-        state: state.to_owned(),
+        state: state.into(),
         expires: Seconds(expires),
         engine: None,
         engine_data: None,

@@ -190,3 +190,22 @@ fn keys_about_health_that_make_no_sense() {
         );
     }
 }
+
+/// The file is right, and another program has found less than it asks for.
+#[test]
+fn a_minimum_is_not_refused_for_what_another_program_finds() {
+    let keys = "check = \"tcp\"\nminimum = 2\ndestinations = [{ file-sd = \"/targets\" }]";
+    let text = with_keys(keys, "");
+    let cluster = |targets: &str| {
+        let json = format!("[{{\"targets\": [{targets}], \"labels\": {{\"weight\": \"3\"}}}}]");
+        Cluster::from_toml_with(&text, &|_| Ok(json.clone())).unwrap()
+    };
+    let one = cluster("\"192.168.1.12:80\"");
+    assert_eq!(one.services()[0].policy.minimum, 2);
+    let notes = one.node("director").unwrap().notes;
+    let note = "tcp 172.16.5.11:80: minimum: 2 is above the number of destinations, 1; below-minimum, serve-all, is in \
+                force until its files of targets have more";
+    assert_eq!(notes, [note]);
+    let both = cluster("\"192.168.1.12:80\", \"192.168.1.13:80\"");
+    assert!(both.node("director").unwrap().notes.is_empty());
+}

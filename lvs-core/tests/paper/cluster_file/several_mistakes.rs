@@ -90,6 +90,7 @@ conntrack = "yes"
             "3 colour",
             "6 defaults.gateway",
             "10 director.addresses[1].adress",
+            "13 services[0].address",
             "14 services[0].scheduler",
             "15 services[0].persistence",
             "16 services[0].minimum",
@@ -278,4 +279,49 @@ fn a_key_without_check_is_told_beside_others() {
     for part in ["persistence", "on-failure: has no effect without check"] {
         assert!(told.iter().any(|line| line.contains(part)), "{told:?}");
     }
+}
+
+/// What a misspelt key holds is read as that of the key which was meant, whose place it has.
+#[test]
+fn mistakes_behind_a_misspelt_key_are_told_with_it() {
+    let text = DR
+        .replace("addresses = [\n", "adresses = [\n")
+        .replace("192.168.1.11/24", "192.168.1.11/33")
+        .replace(
+            "interface = \"eth0\", address = \"192.168.1.12/24\"",
+            "interfce = \"eth0\", address = \"192.168.1.12/33\"",
+        );
+    let no_address = "is not an address with its prefix length, like \"192.168.1.11/24\"";
+    let place = |part: &str| {
+        let end = text.find(part).unwrap();
+        1 + text[..end].matches('\n').count()
+    };
+    assert_eq!(
+        found(&text),
+        [
+            format!(
+                "{} director.adresses: unknown key `adresses`",
+                place("adresses")
+            ),
+            format!(
+                "{} director.adresses[1].address: \"192.168.1.11/33\" {no_address}",
+                place("192.168.1.11/33")
+            ),
+            format!(
+                "{} real-servers[0].addresses[0].interfce: unknown key `interfce`",
+                place("interfce")
+            ),
+            format!(
+                "{} real-servers[0].addresses[0].address: \"192.168.1.12/33\" {no_address}",
+                place("192.168.1.12/33")
+            ),
+        ]
+    );
+    // With both keys the misspelt one is superfluous.
+    let both = DR.replace(
+        "gateway = \"192.168.1.254\"\nip",
+        "gateway = \"192.168.1.254\"\ngatewy = 1\nip",
+    );
+    let only = found(&both);
+    assert!(only.len() == 1 && only[0].contains("gatewy"), "{only:?}");
 }

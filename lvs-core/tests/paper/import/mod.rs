@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod carried;
+mod computed;
 mod keepalived;
 mod kernel;
 mod ldirectord;

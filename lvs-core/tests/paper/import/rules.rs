@@ -110,7 +110,7 @@ fn a_refused_line_says_what_to_write() {
             "no line above sets VIP: add one, as in VIP=VALUE",
         ),
         (
-            "ipvsadm -A -t 10.0.0.1:$((80 + 1))\n",
+            "ipvsadm -A -t 10.0.0.1:$((80 ** 1))\n",
             1,
             "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
         ),
@@ -249,7 +249,7 @@ fn what_a_condition_decides_is_left() {
         format!("case \"$(hostname)\" in lb1) {edit} ;; esac\n"),
         format!("while read ip; do\n{edit}\ndone < servers\n"),
         format!("until false; do {edit}; break; done\n"),
-        format!("for ((i=1;i<=3;i++)); do\n{edit}\ndone\n"),
+        format!("for ((i=1;i<=N;i++)); do\n{edit}\ndone\n"),
         format!("for r in `cat /etc/rs`; do {edit}; done\n"),
         format!("if x; then\nfor a in 1 2; do for b in 3; do {edit}; done; done\nfi\n"),
         format!("modprobe ip_vs || {edit}\n"),

@@ -21,7 +21,7 @@ fn table(import: &Import) -> Vec<String> {
     services.map(line).collect()
 }
 
-fn imported(script: &str) -> Import {
+pub(crate) fn imported(script: &str) -> Import {
     rules(&format!("#!/bin/bash\n{script}")).unwrap_or_else(|error| panic!("{error}\n{script}"))
 }
 
@@ -123,7 +123,7 @@ fn a_quote_that_is_never_closed_is_refused() {
 }
 
 /// Returns why a script is refused, with what to write.
-fn refused(script: &str) -> String {
+pub(crate) fn refused(script: &str) -> String {
     rules(script).unwrap_err().to_string()
 }
 

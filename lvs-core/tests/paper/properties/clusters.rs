@@ -57,23 +57,27 @@ fn paired(
     mut services: Vec<VirtualService>,
 ) -> Cluster {
     let is_virtual = |ip: &IpAddr| VIPS.iter().any(|vip| vip.parse() == Ok(*ip));
-    let ips = first.addresses.iter().map(|it| it.id.network.addr());
+    let ips = first
+        .addresses
+        .iter()
+        .map(|address| address.id.network.addr());
     first.floating = ips.filter(is_virtual).collect();
     first = first.with_floating(address("eth0", "192.168.1.9/24"));
     first = first.with_floating(address("eth1", "2001:db8:1::9/64"));
     let mut second = first.clone();
     second.name = name("director2");
     let floating = second.floating.clone();
-    let own = |it: &Address| floating.contains(&it.id.network.addr());
+    let own = |address: &Address| floating.contains(&address.id.network.addr());
     second.addresses.retain(own);
     second.addresses.push(address("eth0", "192.168.1.21/24"));
     second.addresses.push(address("eth1", "2001:db8:1::21/64"));
     for service in &mut services {
-        let masquerades = |it: &VirtualDestination| it.forwarding == Forwarding::Masquerade;
-        let is_local = |it: &VirtualDestination| it.real_server == first.name;
+        let masquerades =
+            |destination: &VirtualDestination| destination.forwarding == Forwarding::Masquerade;
+        let is_local = |destination: &VirtualDestination| destination.real_server == first.name;
         service
             .destinations
-            .retain(|it| !masquerades(it) || !is_local(it));
+            .retain(|destination| !masquerades(destination) || !is_local(destination));
     }
     let directors = [first, second];
     Cluster::with_two_directors("web".parse().unwrap(), directors, servers, services).unwrap()
@@ -125,7 +129,7 @@ fn director(vips: &[IpAddr], services: &[VirtualService], random: &mut Random) -
         .then(|| lvs_core::cluster::Gateway::Near("192.168.1.254".parse().unwrap()));
     let nat = services.iter().flat_map(|service| &service.destinations);
     let nat = nat
-        .filter(|it| it.forwarding == Forwarding::Masquerade)
+        .filter(|destination| destination.forwarding == Forwarding::Masquerade)
         .count()
         > 0;
     director.ip_forward = random.pick(&[None, Some(true), if nat { None } else { Some(false) }]);

@@ -136,7 +136,7 @@ fn without_modules(mut restored: Observed, before: &Observed) -> Observed {
     let came: Vec<_> = restored.tunnels.iter().cloned().collect();
     for device in came
         .iter()
-        .filter(|it| it.is_fallback() && !before.links.contains_key(&it.name))
+        .filter(|tunnel| tunnel.is_fallback() && !before.links.contains_key(&tunnel.name))
     {
         restored.links.remove(&device.name);
         restored.tunnels.remove(device);
@@ -167,7 +167,7 @@ fn strangers_things_are_not_named() {
             .collect();
         let foreign = plan.unmanaged.iter().map(|id| (id.what(), id.to_string()));
         assert_eq!(
-            foreign.filter(|it| steps.contains(it)).count(),
+            foreign.filter(|object| steps.contains(object)).count(),
             0,
             "{}",
             case.story(&plan)
@@ -178,13 +178,23 @@ fn strangers_things_are_not_named() {
 /// Whether the file names it: its exact address, route, switch, interface, or its service.
 fn is_named(node: &DesiredState, change: &Change<Object>) -> bool {
     match (change.newest(), change.after().is_some()) {
-        (Object::Tunnel(tunnel), true) => node.tunnels.iter().any(|it| it.value == *tunnel),
-        (Object::Listener(port), true) => node.listeners.iter().any(|it| it.value == *port),
+        (Object::Tunnel(tunnel), true) => {
+            node.tunnels.iter().any(|desired| desired.value == *tunnel)
+        }
+        (Object::Listener(port), true) => {
+            node.listeners.iter().any(|desired| desired.value == *port)
+        }
         (Object::Link(link), true) => link.up && node.links.contains_key(&link.name),
         (Object::Sysctl(setting), true) => node.sysctls.contains_key(&setting.key),
-        (Object::Address(address), _) => node.addresses.iter().any(|it| it.value.id == address.id),
+        (Object::Address(address), _) => node
+            .addresses
+            .iter()
+            .any(|desired| desired.value.id == address.id),
         (Object::Route(route), true) => {
-            node.routes.iter().any(|it| it.value.id == route.id) || is_neighbour(node, route)
+            node.routes
+                .iter()
+                .any(|desired| desired.value.id == route.id)
+                || is_neighbour(node, route)
         }
         (Object::Timeouts(_), _) => node.timeouts != lvs_core::ipvs::Timeouts::default(),
         _ => service(change)
@@ -195,10 +205,14 @@ fn is_named(node: &DesiredState, change: &Change<Object>) -> bool {
 /// A route to a directly routed destination with itself as the gateway, for connections of another method.
 fn is_neighbour(node: &DesiredState, route: &Route) -> bool {
     let ip = route.id.destination.addr();
-    let destinations = node.services.iter().flat_map(|it| &it.destinations);
-    let is_direct =
-        |it: &Destination| it.id.address == ip && it.forwarding == Forwarding::DirectRouting;
-    route.gateway == Some(ip) && destinations.map(|it| &it.value).any(is_direct)
+    let destinations = node
+        .services
+        .iter()
+        .flat_map(|desired| &desired.destinations);
+    let is_direct = |destination: &Destination| {
+        destination.id.address == ip && destination.forwarding == Forwarding::DirectRouting
+    };
+    route.gateway == Some(ip) && destinations.map(|desired| &desired.value).any(is_direct)
 }
 
 fn service(change: &Change<Object>) -> Option<ServiceId> {
@@ -299,7 +313,7 @@ fn a_removal_takes_nothing_else_along() {
             .observed
             .addresses
             .iter()
-            .filter(|it| left.address(&it.id).is_none());
+            .filter(|address| left.address(&address.id).is_none());
         for address in gone {
             assert!(
                 case.node.attracts_traffic(&address.id),
@@ -312,7 +326,7 @@ fn a_removal_takes_nothing_else_along() {
             .observed
             .routes
             .iter()
-            .filter(|it| left.route(&it.id).is_none());
+            .filter(|route| left.route(&route.id).is_none());
         for route in lost.filter(|route| !is_noted(&removal, &route.id)) {
             let named = case
                 .node

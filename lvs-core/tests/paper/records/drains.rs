@@ -67,8 +67,8 @@ fn a_kept_weight_is_restored_after_a_drain() {
     let IpvsState::Loaded { services, .. } = &mut after.ipvs else {
         unreachable!("a director has IPVS");
     };
-    for it in &mut services[0].destinations {
-        it.weight = Weight::new(70).unwrap();
+    for status in &mut services[0].destinations {
+        status.weight = Weight::new(70).unwrap();
     }
     let (record, after) = applied(&plain, &record, &after);
     assert_eq!(weights(&after), [70, 70], "another program's");

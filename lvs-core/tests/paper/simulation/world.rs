@@ -5,16 +5,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lvs_core::cluster::{Drain, Draining};
-use lvs_core::health::{
-    BelowMinimum, CheckKind, Failure, Healthy, OnFailure, Percent, Policy, Posture, ProbePath,
-    SlowStart, Subject, Target, Timing,
-};
+use lvs_core::health::{Failure, Healthy, Percent, Target};
 use lvs_core::ipvs::{DestinationId, ServiceId, Weight};
 use lvs_core::run::{
-    Action, CheckedDestination, CheckedService, CheckedTarget, Controller, Event, KernelWeights,
-    Notice, ProbeRun, WeightVerb,
+    Action, CheckedDestination, CheckedService, Controller, Event, KernelWeights, Notice, ProbeRun,
+    WeightChange, WeightVerb,
 };
 
+use super::invariants::Turn;
 use crate::random::Random;
 
 /// What happens to a real server.
@@ -23,7 +21,7 @@ pub(crate) struct Server {
     pub(crate) is_alive: bool,
     /// Since when it is so.
     pub(crate) since: Duration,
-    share: Option<Percent>,
+    pub(super) share: Option<Percent>,
 }
 
 /// Events of the world itself, in the order of their times.
@@ -44,35 +42,35 @@ enum Happening {
 
 /// One simulated cluster.
 pub(crate) struct World {
-    random: Random,
+    pub(super) random: Random,
     pub(crate) now: Duration,
-    controller: Controller,
+    pub(super) controller: Controller,
     life: u32,
-    services: Vec<CheckedService>,
+    pub(super) services: Vec<CheckedService>,
     pub(crate) servers: Vec<Server>,
-    kernel: KernelWeights,
+    pub(super) kernel: KernelWeights,
     /// The virtual IPs that the director lacks.
-    withdrawn: BTreeSet<IpAddr>,
+    pub(super) withdrawn: BTreeSet<IpAddr>,
     /// Every change since the last observation was carried out.
-    is_certain: bool,
-    drains: BTreeMap<Drain, Draining>,
+    pub(super) is_certain: bool,
+    pub(super) drains: BTreeMap<Drain, Draining>,
     happenings: BTreeMap<(Duration, u64), Happening>,
     number: u64,
     /// The last moment at which something else than a probe happened.
-    disturbed: Duration,
-    /// The last change of each destination that health made, and whether it was down.
-    turns: BTreeMap<(ServiceId, DestinationId), (bool, Duration)>,
+    pub(super) disturbed: Duration,
+    /// The last change of each destination that health made.
+    pub(super) turns: BTreeMap<(ServiceId, DestinationId), Turn>,
     /// The last reload.
-    reloaded: Duration,
+    pub(super) reloaded: Duration,
     pub(crate) probes: u64,
     pub(crate) turned: u64,
 }
 
-fn address(server: usize) -> DestinationId {
+pub(super) fn address(server: usize) -> DestinationId {
     DestinationId::new([192, 168, 1, server as u8 + 1].into(), 80)
 }
 
-fn is_drained(checked: &CheckedDestination, drains: &BTreeMap<Drain, Draining>) -> bool {
+pub(super) fn is_drained(checked: &CheckedDestination, drains: &BTreeMap<Drain, Draining>) -> bool {
     checked.drain.is_some() || drains.keys().any(|drain| drain.matches(&checked.id))
 }
 
@@ -254,87 +252,6 @@ impl World {
         }
     }
 
-    /// What the file says: other policies and timings each time, for the same servers.
-    fn file(&mut self) -> Vec<CheckedService> {
-        let count = 1 + self.random.below(2);
-        (0..count).map(|place| self.service(place)).collect()
-    }
-
-    fn service(&mut self, place: usize) -> CheckedService {
-        let id = ServiceId::tcp(([172, 16, 5, 11], 80 + place as u16).into());
-        let below = [
-            BelowMinimum::ServeAll,
-            BelowMinimum::ServeAll,
-            BelowMinimum::Fallback,
-            BelowMinimum::Withdraw,
-            BelowMinimum::Refuse,
-        ];
-        let policy = Policy {
-            minimum: self.random.below(3) as u16,
-            below_minimum: self.random.pick(&below),
-            on_failure: self.random.pick(&[OnFailure::Drain, OnFailure::Remove]),
-            slow_start: self
-                .random
-                .once_in(3)
-                .then(|| SlowStart("1h".parse().unwrap())),
-        };
-        let mut destinations: Vec<_> = (0..self.servers.len())
-            .map(|server| self.destination(id, server))
-            .collect();
-        if policy.below_minimum == BelowMinimum::Fallback {
-            destinations.push(CheckedDestination {
-                id: DestinationId::new([192, 168, 1, 200].into(), 80),
-                server: "sorry".parse().unwrap(),
-                weight: Weight::ONE,
-                drain: None,
-                is_fallback: true,
-                targets: Vec::new(),
-            });
-        }
-        CheckedService {
-            id,
-            policy,
-            virtual_ips: vec![[172, 16, 5, 11].into()],
-            destinations,
-        }
-    }
-
-    fn destination(&mut self, service: ServiceId, server: usize) -> CheckedDestination {
-        let name = format!("rs{server}");
-        let interval = format!("{}s", 120 + 60 * self.random.below(3));
-        let timing = Timing {
-            interval: interval.parse().unwrap(),
-            fast_interval: if self.random.once_in(2) { "10s" } else { "20s" }
-                .parse()
-                .unwrap(),
-            ..Timing::default()
-        };
-        let subject = Subject {
-            cluster: "web".parse().unwrap(),
-            service,
-            server: name.parse().unwrap(),
-            destination: address(server),
-        };
-        let id = address(server);
-        let target = Target {
-            kind: CheckKind::Tcp,
-            path: ProbePath::direct(std::net::SocketAddr::new(id.address, id.port)),
-            via: None,
-            subject,
-        };
-        // One in ten opts out of the check.
-        let is_tested = !self.random.once_in(10);
-        let targets = is_tested.then_some(CheckedTarget { target, timing });
-        CheckedDestination {
-            id,
-            server: name.parse().unwrap(),
-            weight: Weight::new(1 + self.random.below(10) as u32).unwrap(),
-            drain: self.random.once_in(20).then_some(Draining::Quiet),
-            is_fallback: false,
-            targets: targets.into_iter().collect(),
-        }
-    }
-
     /// What `apply` does: services come and go, new destinations are added with weight 0 to be tested first,
     /// except in a service that is new.
     fn apply_file(&mut self) {
@@ -384,200 +301,60 @@ impl World {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Probe { run, target, .. } => {
-                self.probes += 1;
-                let server = self
-                    .servers
-                    .iter()
-                    .enumerate()
-                    .position(|(server, _)| address(server) == target.subject.destination)
-                    .unwrap();
-                let millis = match self.random.below(500) {
-                    0 => 3500,
-                    _ if self.servers[server].is_alive => 1 + self.random.below(20),
-                    _ => 1000,
-                };
-                let took = Duration::from_millis(millis as u64);
-                let ends = Happening::ProbeEnds {
-                    life: self.life,
-                    run,
-                    took,
-                    server,
-                };
-                // Now and then a probe is never reported.
-                if !self.random.once_in(20_000) {
-                    self.at(self.now + took, ends);
-                }
-            }
+            Action::Probe { run, target, .. } => self.probe(run, &target),
             // Now and then the kernel refuses; the next observation shows it.
             Action::Weight(_) if self.random.once_in(200) => {
                 self.disturbed = self.now;
                 self.is_certain = false;
             }
-            Action::Weight(change) => {
-                let destinations = self.kernel.get_mut(&change.service).unwrap();
-                let (before, is_as_expected) = match change.verb {
-                    WeightVerb::Add(weight) => {
-                        let before = destinations.insert(change.destination, weight);
-                        (before, before.is_none())
-                    }
-                    WeightVerb::Edit(weight) => {
-                        let before = destinations.insert(change.destination, weight);
-                        (before, before.is_some())
-                    }
-                    WeightVerb::Delete => {
-                        let before = destinations.remove(&change.destination);
-                        (before, before.is_some())
-                    }
-                };
-                assert!(
-                    is_as_expected || !self.is_certain,
-                    "{change:?} where the kernel has {before:?}"
-                );
-            }
+            Action::Weight(change) => self.set_weight(&change),
             Action::Notify(Notice::Health {
                 service,
                 destination,
                 transition,
                 ..
-            }) => {
-                self.flaps(
-                    (service, destination),
-                    transition.to.is_down(),
-                    transition.to.is_up(),
-                );
-            }
+            }) => self.turn_to(service, destination, transition.to),
             Action::Withdraw(ip) => assert!(self.withdrawn.insert(ip), "{ip} is withdrawn twice"),
             Action::Announce(ip) => assert!(self.withdrawn.remove(&ip), "{ip} is announced twice"),
             _ => {}
         }
     }
 
-    /// From down to up it takes `rise` results, back `fall`, and between two results a fast interval.
-    fn flaps(&mut self, of: (ServiceId, DestinationId), is_down: bool, is_up: bool) {
-        if !is_down && !is_up {
-            return;
-        }
-        match self.turns.get(&of).copied() {
-            Some((was_down, _)) if was_down == is_down => return,
-            // The reload may have given it a probe of another service, which was failing or rising already.
-            Some((_, since)) if since <= self.reloaded => {}
-            Some((_, since)) if is_down => {
-                // At least one success is before: the first failure is an interval later.
-                let least = FASTEST * 2 * 9 / 10;
-                assert!(
-                    self.now - since >= least,
-                    "{of:?} flaps: down {:?} after up",
-                    self.now - since
-                );
-            }
-            Some((_, since)) => {
-                let least = FASTEST * 9 / 10;
-                assert!(
-                    self.now - since >= least,
-                    "{of:?} flaps: up {:?} after down",
-                    self.now - since
-                );
-            }
-            None => {}
-        }
-        self.turned += 1;
-        self.turns.insert(of, (is_down, self.now));
-    }
-
-    /// A drained destination gets no new connections, from the step on that hears of it.
-    fn check_drains(&self) {
-        if !self.is_certain {
-            return;
-        }
-        for service in &self.services {
-            for checked in &service.destinations {
-                let weight = self.kernel[&service.id].get(&checked.id);
-                let is_idle = weight.is_none_or(|weight| *weight == Weight::DRAIN);
-                assert!(
-                    is_idle || !is_drained(checked, &self.drains),
-                    "{} of {} is drained with weight {weight:?}",
-                    checked.id,
-                    service.id
-                );
-            }
+    fn probe(&mut self, run: ProbeRun, target: &Target) {
+        self.probes += 1;
+        let server = (0..self.servers.len())
+            .find(|server| address(*server) == target.subject.destination)
+            .unwrap();
+        let millis = match self.random.below(500) {
+            0 => 3500,
+            _ if self.servers[server].is_alive => 1 + self.random.below(20),
+            _ => 1000,
+        };
+        let took = Duration::from_millis(millis as u64);
+        let ends = Happening::ProbeEnds {
+            life: self.life,
+            run,
+            took,
+            server,
+        };
+        // Now and then a probe is never reported.
+        if !self.random.once_in(20_000) {
+            self.at(self.now + took, ends);
         }
     }
 
-    /// What must hold once nothing has happened for a while.
-    fn check(&self) {
-        if self.now - self.disturbed < SETTLED {
-            return;
-        }
-        let views = self.controller.services();
-        for (service, view) in self.services.iter().zip(views) {
-            let kernel = &self.kernel[&service.id];
-            let mut healthy = 0;
-            for (checked, seen) in service.destinations.iter().zip(&view.destinations) {
-                let desired = seen.desired.unwrap();
-                assert_eq!(
-                    kernel.get(&checked.id).copied(),
-                    desired.weight,
-                    "{} of {}",
-                    checked.id,
-                    service.id
-                );
-                let turned = self.turns.get(&(service.id, checked.id));
-                let since = turned.map_or(self.disturbed, |(_, since)| self.disturbed.max(*since));
-                let has_risen = self.now - since > SETTLED + SLOW_START;
-                crate::simulation::explain::slow_start(&desired, has_risen);
-                crate::simulation::explain::weight(
-                    service,
-                    checked,
-                    seen,
-                    &self.drains,
-                    view.posture.unwrap(),
-                );
-                let server = self
-                    .servers
-                    .iter()
-                    .enumerate()
-                    .find(|(at, _)| address(*at) == checked.id);
-                let Some((_, server)) = server else {
-                    continue;
-                };
-                // Losses of single packets leave it failing or rising, never on the other side.
-                assert!(
-                    server.is_alive || !seen.health.is_up() || checked.targets.is_empty(),
-                    "{} is dead since {:?} and {}",
-                    checked.id,
-                    server.since,
-                    seen.health
-                );
-                let is_drained = seen.drain.is_some();
-                // One that is not tested asks for nothing.
-                let wants = server.share != Some(Percent::ZERO) || checked.targets.is_empty();
-                healthy += usize::from(seen.health.is_up() && !is_drained && wants);
+    fn set_weight(&mut self, change: &WeightChange) {
+        let destinations = self.kernel.get_mut(&change.service).unwrap();
+        let before = match change.verb {
+            WeightVerb::Add(weight) | WeightVerb::Edit(weight) => {
+                destinations.insert(change.destination, weight)
             }
-            if view.posture != Some(Posture::Below(BelowMinimum::Withdraw)) {
-                let kept = service
-                    .virtual_ips
-                    .iter()
-                    .all(|ip| !self.withdrawn.contains(ip));
-                assert!(kept, "{} has its minimum: {:?}", service.id, self.withdrawn);
-            }
-            let serves = kernel.values().any(|weight| *weight > Weight::DRAIN);
-            let holds = healthy >= usize::from(service.policy.minimum);
-            assert!(
-                serves || healthy == 0 || !holds,
-                "{} has {healthy} healthy servers and no destination: {kernel:?}",
-                service.id
-            );
-        }
+            WeightVerb::Delete => destinations.remove(&change.destination),
+        };
+        let adds = matches!(change.verb, WeightVerb::Add(_));
+        assert!(
+            adds == before.is_none() || !self.is_certain,
+            "{change:?} where the kernel has {before:?}"
+        );
     }
 }
-
-/// So long after a mishap everything is as it must be: the longest interval × fall, a timeout, a late probe,
-/// a lost one, and one observation.
-const SETTLED: Duration = Duration::from_secs(240 * 5 + 900 + 60);
-
-/// The time over which weights rise.
-const SLOW_START: Duration = Duration::from_secs(3600);
-
-/// The shortest fast interval.
-const FASTEST: Duration = Duration::from_secs(60);

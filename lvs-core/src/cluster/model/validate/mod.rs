@@ -2,6 +2,7 @@
 //! where possible a hint.
 
 mod address;
+mod destination;
 mod directors;
 mod ipvs_sysctls;
 mod node;

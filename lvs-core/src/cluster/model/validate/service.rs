@@ -1,18 +1,17 @@
-//! The services: that a node carries their address, and that their destinations can serve them.
+//! The services: that a node carries their address, and that their keys make sense together.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::destination::Destinations;
 use crate::cluster::checks::Check;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind, invalid};
 use crate::cluster::model::fwmark::Match;
 use crate::cluster::model::mistakes::Mistakes;
-use crate::cluster::model::name::NodeName;
 use crate::cluster::model::places::Gaps;
-use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Forwarding, Protocol, ServiceId, Weight};
-use crate::suggest::nearest;
+use crate::cluster::model::virtual_service::VirtualService;
+use crate::ipvs::{Family, Protocol, ServiceId};
 
 impl Cluster {
     pub(super) fn validate_services(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
@@ -87,38 +86,10 @@ impl Cluster {
         self.validate_matches(service, gaps, mistakes);
         service.validate_health(mistakes);
         if !gaps.has_fewer_destinations() {
-            mistakes.keep(self.validate_minimum(service));
+            mistakes.keep(self.validate_minimum(i, service));
         }
         service.validate_for_the_kernel(self.index.places.has_protocol(i), mistakes);
-        let (mut seen, places) = (BTreeSet::new(), &self.index.places);
-        let id = service.service.id;
-        let mut vips = service.vips().into_iter();
-        let is_mixed = vips.any(|vip| Family::from(vip) != id.family());
-        for (k, destination) in service.destinations.iter().enumerate() {
-            if places
-                .services
-                .get(i)
-                .is_some_and(|place| place.is_added(service, k))
-            {
-                mistakes.all_at("fallback", |mistakes| {
-                    self.validate_destination((service, is_mixed), destination, gaps, mistakes);
-                });
-                continue;
-            }
-            mistakes.within(places.destination(i, k), |mistakes| {
-                self.validate_destination((service, is_mixed), destination, gaps, mistakes);
-                let port = destination.port.unwrap_or_else(|| service.port());
-                let is_new = seen.insert((&destination.real_server, port));
-                if !is_new && !gaps.real_servers {
-                    let name = &destination.real_server;
-                    mistakes.push(DocumentError::new(
-                        DocumentErrorKind::Duplicate,
-                        "real-server",
-                        format!("{name} is listed twice for this port"),
-                    ));
-                }
-            });
-        }
+        Destinations::of(self, i, gaps, service).validate(mistakes);
     }
 
     /// Refuses a virtual IP without an interface: it could not be added, nor with which prefix length.
@@ -185,88 +156,30 @@ impl Cluster {
         )
     }
 
-    fn validate_destination(
-        &self,
-        (service, is_mixed): (&VirtualService, bool),
-        destination: &VirtualDestination,
-        gaps: &Gaps,
-        mistakes: &mut Mistakes,
-    ) {
-        mistakes.keep(destination.validate_forwarding());
-        if !gaps.forwarding {
-            mistakes.keep(destination.validate_port(service));
-        }
-        let name = &destination.real_server;
-        let is_director = self.director(name.as_str()).is_some();
-        if self.real_server(name).is_none() && !is_director {
-            if !gaps.names {
-                mistakes.push(self.unknown_node(name));
-            }
-            return;
-        }
-        let id = service.service.id;
-        let is_incomplete = (is_director && gaps.directors)
-            || gaps.incomplete.contains(name)
-            // Which family is meant is not known.
-            || is_mixed;
-        if !is_incomplete && self.real_ip(service, destination).is_none() {
-            let family = id.family();
-            mistakes.push(
-                DocumentError::new(
-                    DocumentErrorKind::Missing,
-                    "real-server",
-                    format!("{name} has no {family} address, which {id} needs"),
-                )
-                .with_hint("add one to its addresses"),
-            );
-        }
-    }
-
     /// Returns how many names of destinations no node has.
     pub(super) fn unknown_names(&self) -> usize {
-        let destinations = self.services.iter().flat_map(|one| &one.destinations);
-        destinations
+        self.services
+            .iter()
+            .flat_map(|service| &service.destinations)
             .map(|destination| &destination.real_server)
             .filter(|name| self.node_named(name).is_none())
             .collect::<BTreeSet<_>>()
             .len()
     }
 
-    fn unknown_node(&self, name: &NodeName) -> DocumentError {
-        let nodes: Vec<_> = self.node_names().map(NodeName::as_str).collect();
-        DocumentError::new(
-            DocumentErrorKind::UnknownName,
-            "real-server",
-            format!("there is no real server {:?}", name.as_str()),
-        )
-        .with_hint(match nearest(name.as_str(), nodes.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("the nodes are {}", nodes.join(" ")),
-        })
-    }
-
-    /// Refuses a minimum that no health reaches: weight 0 takes no connections and does not count, as the fallback does
-    /// not. A drained real server is one that comes back.
-    fn validate_minimum(&self, service: &VirtualService) -> Result<(), DocumentError> {
-        let of_minimum = |destination: &&VirtualDestination| !service.is_fallback(destination);
-        let servers = || service.destinations.iter().filter(of_minimum);
-        let takes_connections = |server: &&VirtualDestination| self.weight(server) > Weight::DRAIN;
-        let (all, count) = (
-            servers().count(),
-            servers().filter(takes_connections).count(),
-        );
-        let minimum = usize::from(service.policy.minimum);
-        // Without any weight the service is off, or has its fallback alone.
-        if service.checks.is_empty() || all == 0 || minimum <= count.max(1) {
-            return Ok(());
+    /// Refuses a minimum that no health reaches; not where another program finds destinations: one that goes must not
+    /// have the file refused, and below the minimum is said what happens then.
+    fn validate_minimum(&self, i: usize, service: &VirtualService) -> Result<(), DocumentError> {
+        let is_discovered = self.index.places.is_discovered(i);
+        match self.shortage(service).filter(|_| !is_discovered) {
+            None => Ok(()),
+            Some(shortage) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "minimum",
+                shortage.to_string(),
+            )
+            .with_hint("it would never hold")),
         }
-        let of = match count == all {
-            true => "destinations",
-            false => "destinations with a weight above 0",
-        };
-        let problem = format!("{minimum} is above the number of {of}, {count}");
-        let kind = DocumentErrorKind::Conflict;
-        Err(DocumentError::new(kind, "minimum", problem).with_hint("it would never hold"))
     }
 
     /// Refuses a director that must not route where there is masquerading: answers of real servers pass it.
@@ -357,40 +270,4 @@ impl VirtualService {
 
 fn conflict(key: &str, problem: impl Into<String>) -> DocumentError {
     DocumentError::new(DocumentErrorKind::Conflict, key, problem)
-}
-
-impl VirtualDestination {
-    fn validate_forwarding(&self) -> Result<(), DocumentError> {
-        match self.forwarding {
-            Forwarding::Masquerade | Forwarding::DirectRouting | Forwarding::Tunnel(_) => Ok(()),
-            other => Err(DocumentError::new(
-                DocumentErrorKind::InvalidValue,
-                "forwarding",
-                format!("{other} cannot be used in a cluster"),
-            )
-            .with_hint("the methods are nat, dr and tunnel")),
-        }
-    }
-
-    /// Refuses a port that the forwarding method does not set: only masquerading rewrites packets.
-    fn validate_port(&self, service: &VirtualService) -> Result<(), DocumentError> {
-        match self.port {
-            Some(port) if self.forwarding.keeps_port() => Err(DocumentError::new(
-                DocumentErrorKind::Conflict,
-                "port",
-                format!(
-                    "{port} would have no effect: {} leaves the port as it is, {}",
-                    self.forwarding,
-                    service.port()
-                ),
-            )
-            .with_hint("leave it out, or use forwarding = \"nat\"")),
-            Some(0) => Err(DocumentError::new(
-                DocumentErrorKind::OutOfRange,
-                "port",
-                "0 is not a port",
-            )),
-            _ => Ok(()),
-        }
-    }
 }

@@ -299,3 +299,15 @@ fn a_misspelt_directive_is_told_with_the_nearest() {
         ["obsolete: keepalived 2 has no such directive"]
     );
 }
+
+/// Without a check there is no key for them, and nothing is assumed.
+#[test]
+fn nothing_is_assumed_of_checks_that_are_not_imported() {
+    let page = "inhibit_on_failure\nweight 3\nHTTP_GET {\nurl {\npath /\nvirtualhost a\n}\nconnect_port 1\n}";
+    let program = "MISC_CHECK {\nmisc_path \"/bin/x\"\n}";
+    let import = servers("quorum 2\nsorry_server 10.0.1.9 80", &[page, program]);
+    has(&import, &["no check: a service has one for all"]);
+    for key in ["minimum", "on-failure"] {
+        assert!(!import.file.contains(key), "{key}: {}", import.file);
+    }
+}

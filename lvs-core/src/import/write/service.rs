@@ -1,192 +1,20 @@
-//! The cluster file as text: the keys by `toml_edit`, with comments where a value was assumed.
+//! Services and real servers as tables.
 
 use std::collections::BTreeSet;
 
-use ipnet::IpNet;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Key, Table, Value};
 
-use super::Options;
-use super::draft::{DraftDestination, DraftService};
-use super::fit::{Fitted, FittedServer, word};
-use super::shorten::{Shortening, is_alike};
-use crate::cluster::{Gateway, Sync};
+use super::director::placed;
+use super::{lines, number, printable, text, wrap};
+use crate::import::draft::{DraftDestination, DraftService};
+use crate::import::fit::{Fitted, FittedServer, word};
+use crate::import::shorten::{Shortening, is_alike};
 use crate::ipvs::{
-    Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, Seconds, Service,
-    ServiceFlags, ServiceId, TunnelChecksum,
+    Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, Service, ServiceFlags,
+    ServiceId,
 };
 
-pub(super) fn write(
-    fitted: &Fitted,
-    shortening: &Shortening,
-    losses: &[String],
-    source: &str,
-    options: &Options,
-) -> String {
-    let mut document = DocumentMut::new();
-    document.insert("name", text(options.name.as_str()));
-    document.insert("forwarding", text(fitted.method));
-    if let Some(tunnel) = fitted.tunnel {
-        document.insert("tunnel", Item::Value(encapsulation(tunnel).into()));
-    }
-    if let Some(interface) = &shortening.interface {
-        let mut table = Table::new();
-        table.insert("interface", text(interface.as_str()));
-        document.insert("defaults", Item::Table(table));
-    }
-    directors(&mut document, fitted);
-    services(&mut document, fitted, shortening);
-    servers(&mut document, fitted, shortening);
-    ipvs(&mut document, fitted);
-    if let Some(sync) = &fitted.draft.sync {
-        document.insert("sync", Item::Table(self::sync(sync)));
-    }
-    if let Some(mut key) = document.key_mut("name") {
-        key.leaf_decor_mut()
-            .set_prefix(head(fitted, losses, source));
-    }
-    document.to_string()
-}
-
-fn head(fitted: &Fitted, losses: &[String], source: &str) -> String {
-    let source = printable(source);
-    let first = format!(
-        "Imported from {source} by lvsctl. Read it before it is applied: comments that say \"assumed\" mark \
-         values that the source does not give."
-    );
-    let mut head = String::new();
-    let notes = fitted.draft.notes.iter();
-    for note in [&first].into_iter().chain(notes).chain(losses) {
-        if !head.is_empty() {
-            head.push_str("#\n");
-        }
-        wrap(note, &mut head);
-    }
-    head.push('\n');
-    head
-}
-
-/// A comment in TOML has no control characters, and the source may have any.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
-/// Writes a comment in lines of about a hundred columns.
-fn wrap(note: &str, text: &mut String) {
-    let mut line = "#".to_owned();
-    for word in note.split_whitespace() {
-        if line.len() > 1 && line.len() + word.len() > 105 {
-            text.push_str(&line);
-            text.push('\n');
-            line.truncate(1);
-        }
-        line.push(' ');
-        line.push_str(&printable(word));
-    }
-    text.push_str(&line);
-    text.push('\n');
-}
-
-fn text(value: &str) -> Item {
-    toml_edit::value(value)
-}
-
-fn number(value: impl Into<i64>) -> Item {
-    toml_edit::value(value.into())
-}
-
-/// Elements on lines of their own, each with its comment behind it.
-fn lines(elements: Vec<(Value, Option<String>)>) -> Item {
-    let mut array = Array::new();
-    let mut before = String::new();
-    for (mut element, comment) in elements {
-        element.decor_mut().set_prefix(format!("{before}\n    "));
-        before = comment.map_or_else(String::new, |comment| format!(" # {}", printable(&comment)));
-        array.push_formatted(element);
-    }
-    if !array.is_empty() {
-        array.set_trailing(format!("{before}\n"));
-        array.set_trailing_comma(true);
-    }
-    Item::Value(Value::Array(array))
-}
-
-fn directors(document: &mut DocumentMut, fitted: &Fitted) {
-    let mut tables = fitted.directors.iter().map(|name| director(fitted, name));
-    match fitted.directors.len() {
-        0 | 1 => {
-            let table = tables.next().unwrap_or_default();
-            document.insert("director", Item::Table(table));
-        }
-        _ => {
-            let tables: ArrayOfTables = tables.collect();
-            document.insert("directors", Item::ArrayOfTables(tables));
-        }
-    }
-}
-
-fn director(fitted: &Fitted, name: &str) -> Table {
-    let mut table = Table::new();
-    table.insert("name", text(name));
-    if let Some(gateway) = &fitted.draft.gateway {
-        table.insert("gateway", self::gateway(gateway));
-    }
-    if let Some(forward) = fitted.draft.ip_forward {
-        table.insert("ip-forward", toml_edit::value(forward));
-    }
-    let floats = fitted.directors.len() > 1;
-    let own = match fitted.directors.first().is_some_and(|first| first == name) {
-        true => &fitted.draft.own,
-        false => &fitted.draft.peers,
-    };
-    let staying = own.iter().map(|draft| (draft, false));
-    let moving = fitted.draft.addresses.iter().map(|draft| (draft, floats));
-    let addresses = staying.chain(moving).map(|(draft, floats)| {
-        let address = &draft.address;
-        let mut table = placed(address.id.interface.as_str(), &address.id.network);
-        if let Some(label) = &address.label {
-            table.insert("label", label.as_str().into());
-        }
-        if let Some(broadcast) = address.broadcast {
-            table.insert("broadcast", broadcast.to_string().into());
-        }
-        if floats {
-            table.insert("floating", true.into());
-        }
-        let assumed = draft
-            .assumed
-            .as_ref()
-            .map(|what| format!("assumed: {what}"));
-        (Value::InlineTable(table), assumed)
-    });
-    table.insert("addresses", lines(addresses.collect()));
-    table
-}
-
-fn gateway(gateway: &Gateway) -> Item {
-    if let Gateway::Near(address) = gateway {
-        return text(&address.to_string());
-    }
-    let mut table = InlineTable::new();
-    if let Some(address) = gateway.address() {
-        table.insert("address", address.to_string().into());
-    }
-    if let Some(interface) = gateway.interface() {
-        table.insert("interface", interface.as_str().into());
-    }
-    if gateway.is_on_link() {
-        table.insert("on-link", true.into());
-    }
-    toml_edit::value(table)
-}
-
-fn placed(interface: &str, network: &IpNet) -> InlineTable {
-    let mut table = InlineTable::new();
-    table.insert("interface", interface.into());
-    table.insert("address", network.to_string().into());
-    table
-}
-
-fn services(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening) {
+pub(super) fn services(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening) {
     let services = &fitted.draft.services;
     let tables: ArrayOfTables = services
         .chunk_by(|one, next| shortening.joins && is_alike(one, next))
@@ -370,7 +198,7 @@ fn destination(fitted: &Fitted, service: &DraftService, draft: &DraftDestination
     Value::InlineTable(table)
 }
 
-fn servers(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening) {
+pub(super) fn servers(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening) {
     let servers = fitted.servers.iter();
     let tables: ArrayOfTables = servers.map(|real| server(real, shortening)).collect();
     if !tables.is_empty() {
@@ -406,59 +234,5 @@ fn server(server: &FittedServer, shortening: &Shortening) -> Table {
     if let Some(weight) = server.weight {
         table.insert("weight", number(weight.get()));
     }
-    table
-}
-
-fn encapsulation(encapsulation: Encapsulation) -> InlineTable {
-    let mut table = InlineTable::new();
-    let (kind, checksum) = match encapsulation {
-        Encapsulation::Gue { checksum, .. } => ("gue", checksum),
-        Encapsulation::Gre { checksum } => ("gre", checksum),
-        _ => ("ipip", TunnelChecksum::None),
-    };
-    table.insert("type", kind.into());
-    if let Encapsulation::Gue { port, .. } = encapsulation {
-        table.insert("port", i64::from(port.get()).into());
-    }
-    if checksum != TunnelChecksum::None {
-        table.insert("checksum", checksum.to_string().into());
-    }
-    table
-}
-
-fn ipvs(document: &mut DocumentMut, fitted: &Fitted) {
-    let mut table = Table::new();
-    let timeouts = fitted.draft.timeouts;
-    for (key, Seconds(seconds)) in [
-        ("tcp-timeout", timeouts.tcp),
-        ("tcp-fin-timeout", timeouts.tcp_fin),
-        ("udp-timeout", timeouts.udp),
-    ] {
-        if seconds > 0 {
-            table.insert(key, number(seconds));
-        }
-    }
-    for (key, value) in &fitted.draft.sysctls {
-        table.insert(
-            key,
-            match value.parse::<i64>() {
-                Ok(value) => number(value),
-                Err(_) => text(value),
-            },
-        );
-    }
-    if !table.is_empty() {
-        document.insert("ipvs", Item::Table(table));
-    }
-}
-
-fn sync(sync: &Sync) -> Table {
-    let mut table = Table::new();
-    table.insert("id", number(sync.id));
-    table.insert("interface", text(sync.interface.as_str()));
-    table.insert("group", text(&sync.group.to_string()));
-    table.insert("port", number(sync.port));
-    table.insert("ttl", number(sync.ttl));
-    table.insert("max-length", number(sync.max_length));
     table
 }

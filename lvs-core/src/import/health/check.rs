@@ -1,24 +1,12 @@
-//! Checks, fallback and minimum of a service, as keys of the cluster file.
-//!
-//! What the file would refuse is written as a comment.
+//! A check of a source, and its line in the cluster file.
 
 use serde::Deserialize;
 
-use super::report::{DirectiveId, Tally};
 use crate::cluster::checks::{CheckDefaults, CheckTable};
-
-/// Why what follows from checks is left.
-pub(super) const NO_CHECK: &str =
-    "no check of the service is imported, without which no real server fails";
-
-/// What the sources do with a service that has no fallback.
-const NONE_SERVES: &str = "# minimum = 0: as in the source, no real server serves when all have failed; without it all do";
-
-const NONE_INSTEAD: &str = "# minimum = 0: when all have failed no real server serves, and nothing in their place; without it all do";
 
 /// How a real server is tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::import) enum Kind {
     Tcp,
     Http(Page),
     Https(Page),
@@ -39,7 +27,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const fn name(&self) -> &'static str {
+    pub(in crate::import) const fn name(&self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Http(_) => "http",
@@ -64,7 +52,7 @@ impl Kind {
     }
 
     /// Returns whether a check of this kind says what a line of ldirectord says.
-    pub(super) fn says(&self, key: &str) -> bool {
+    pub(in crate::import) fn says(&self, key: &str) -> bool {
         match key {
             "request" => matches!(self, Self::Http(_) | Self::Https(_) | Self::Dns { .. }),
             "receive" | "virtualhost" | "httpmethod" => {
@@ -78,29 +66,29 @@ impl Kind {
 
 /// The page that is asked for, and the answer that is expected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
-    pub(super) method: Option<String>,
-    pub(super) path: Option<String>,
-    pub(super) host: Option<String>,
-    pub(super) status: Option<String>,
-    pub(super) contains: Option<String>,
+pub(in crate::import) struct Page {
+    pub(in crate::import) method: Option<String>,
+    pub(in crate::import) path: Option<String>,
+    pub(in crate::import) host: Option<String>,
+    pub(in crate::import) status: Option<String>,
+    pub(in crate::import) contains: Option<String>,
 }
 
 /// A check with its parameters; seconds as text, as in `"1.5s"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Check {
-    pub(super) kind: Kind,
-    pub(super) port: Option<u16>,
-    pub(super) interval: Option<String>,
+pub(in crate::import) struct Check {
+    pub(in crate::import) kind: Kind,
+    pub(in crate::import) port: Option<u16>,
+    pub(in crate::import) interval: Option<String>,
     /// The interval while a server fails or comes back.
-    pub(super) fast_interval: Option<String>,
-    pub(super) timeout: Option<String>,
+    pub(in crate::import) fast_interval: Option<String>,
+    pub(in crate::import) timeout: Option<String>,
     /// Failures in a row after which a server is down.
-    pub(super) fall: Option<u32>,
+    pub(in crate::import) fall: Option<u32>,
 }
 
 impl Check {
-    pub(super) const fn new(kind: Kind) -> Self {
+    pub(in crate::import) const fn new(kind: Kind) -> Self {
         Self {
             kind,
             port: None,
@@ -112,7 +100,7 @@ impl Check {
     }
 
     /// Returns whether both test the same, however often.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub(in crate::import) fn is_like(&self, other: &Self) -> bool {
         self.kind == other.kind && self.port == other.port
     }
 
@@ -129,7 +117,7 @@ impl Check {
     }
 
     /// Returns what differs where only ports or hosts do.
-    pub(super) fn difference(all: &[Vec<Self>]) -> Option<String> {
+    pub(in crate::import) fn difference(all: &[Vec<Self>]) -> Option<String> {
         let mut made = all.iter().filter(|checks| !checks.is_empty());
         let first = made.next()?;
         let others: Vec<_> = made.collect();
@@ -163,7 +151,7 @@ impl Check {
     }
 
     /// Returns what all have in common, with the most patient timing of each.
-    pub(super) fn common(all: &[Vec<Self>]) -> Vec<Self> {
+    pub(in crate::import) fn common(all: &[Vec<Self>]) -> Vec<Self> {
         let Some((first, others)) = all.split_first() else {
             return Vec::new();
         };
@@ -177,7 +165,7 @@ impl Check {
     }
 
     /// Returns that the port of the service accepts connections, if checks that are made each make one over TCP.
-    pub(super) fn connection(all: &[Vec<Self>]) -> Option<Self> {
+    pub(in crate::import) fn connection(all: &[Vec<Self>]) -> Option<Self> {
         let connects =
             |check: &Self| matches!(check.kind, Kind::Tcp | Kind::Http(_) | Kind::Https(_));
         let mut made = all.iter().filter(|checks| !checks.is_empty());
@@ -194,7 +182,7 @@ impl Check {
     }
 
     /// Returns whether the exit status of a program is the weight.
-    pub(super) const fn sets_weight(&self) -> bool {
+    pub(in crate::import) const fn sets_weight(&self) -> bool {
         matches!(
             self.kind,
             Kind::Program {
@@ -205,7 +193,7 @@ impl Check {
     }
 
     /// Returns why the file would refuse it.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(in crate::import) fn problem(&self) -> Option<String> {
         if let Kind::Http(page) | Kind::Https(page) = &self.kind
             && let Some(method) = &page.method
             && !["GET", "HEAD", "OPTIONS"].contains(&method.as_str())
@@ -228,7 +216,7 @@ impl Check {
     }
 
     /// Returns it as the file writes it; `weight` is that of all real servers, if they have one.
-    fn value(&self, weight: Option<u32>) -> String {
+    pub(super) fn value(&self, weight: Option<u32>) -> String {
         let mut fields = vec![format!("type = {}", quoted(self.kind.name()))];
         let mut text = |key: &str, value: &Option<String>| {
             let value = value.iter();
@@ -278,72 +266,9 @@ impl Check {
     }
 }
 
-/// What the source says about the health of a service's destinations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Health {
-    /// All of them must hold.
-    pub(super) checks: Vec<Check>,
-    /// With a fallback: with fewer real servers it serves.
-    pub(super) minimum: usize,
-    /// Weight 0 on failure (true) or deletion (false).
-    pub(super) inhibit: Option<bool>,
-    /// The lines that say so.
-    pub(super) inhibit_lines: Vec<DirectiveId>,
-    /// Whether the source has a fallback that is not imported.
-    pub(super) lacks_fallback: bool,
-    /// The weight that all real servers have, where an exit status changes it.
-    pub(super) weight: Option<u32>,
-}
-
-impl Health {
-    /// Settles a directive that these keys say.
-    pub(super) fn said(tally: &mut Tally, id: DirectiveId, key: &str) {
-        tally.carried(id, format!("services.{key}"));
-    }
-
-    /// Returns whether the file has a check.
-    pub(super) fn is_checked(&self) -> bool {
-        !self.checks.is_empty()
-    }
-
-    /// Returns whether a program sets the weights.
-    pub(super) fn sets_weight(&self) -> bool {
-        self.checks.iter().any(Check::sets_weight)
-    }
-
-    /// Returns the lines for a table of `[[services]]` with this fallback: keys, and comments above them.
-    pub(super) fn lines(&self, fallback: Option<&str>) -> Vec<String> {
-        let checks = self.checks.iter().map(|check| check.value(self.weight));
-        let checks: Vec<_> = checks.collect();
-        let mut lines = match checks.as_slice() {
-            [] => return Vec::new(),
-            [check] => vec![format!("check = {check}")],
-            checks => vec![format!("check = [\n    {},\n]", checks.join(",\n    "))],
-        };
-        match fallback {
-            Some(name) => lines.extend([
-                format!("minimum = {}", self.minimum),
-                format!("fallback = {}", quoted(name)),
-            ]),
-            None => {
-                let told = match self.lacks_fallback {
-                    true => NONE_INSTEAD,
-                    false => NONE_SERVES,
-                };
-                lines.extend([told.to_owned(), "minimum = 0".to_owned()]);
-            }
-        }
-        lines.extend(self.inhibit.map(|inhibit| match inhibit {
-            true => "on-failure = \"drain\"".to_owned(),
-            false => "on-failure = \"remove\"".to_owned(),
-        }));
-        lines
-    }
-}
-
 /// Returns the text that a regular expression finds, if it is a text, and whether it finds nothing else: `.` is taken
 /// for itself.
-pub(super) fn literal(expression: &str) -> Option<(String, bool)> {
+pub(in crate::import) fn literal(expression: &str) -> Option<(String, bool)> {
     let mut text = String::new();
     let mut is_exact = true;
     let mut rest = expression.chars().peekable();
@@ -397,7 +322,7 @@ fn command(command: &str) -> String {
 }
 
 /// Returns a text as TOML writes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
 }
 

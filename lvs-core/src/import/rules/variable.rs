@@ -1,0 +1,240 @@
+//! Variables of a script: what sets them, and what stands where they are used.
+
+use super::{NOT_IPVSADM, Walk};
+use crate::import::limits::COMMAND;
+use crate::import::shell::{self, arithmetic};
+use crate::import::tally::DirectiveId;
+
+const COMPUTED: &str = "the running script computes it";
+
+impl Walk<'_, '_> {
+    /// Forgets the value of a variable, and of a list its values.
+    pub(super) fn forget(&mut self, name: &str, why: &'static str) {
+        self.forget_list(name);
+        let before = self.variables.remove(name);
+        if let Some((_, before)) = before.filter(|(_, before)| !self.tally.is_settled(*before)) {
+            self.tally
+                .left(before, "a line below may set the variable again");
+        }
+        self.unknown.insert(name.to_owned(), why);
+    }
+
+    pub(super) fn forget_list(&mut self, name: &str) {
+        let start = format!("{name}[");
+        let before = self.variables.range(start.clone()..);
+        let before = before.map(|(name, _)| name.clone());
+        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
+        for name in before.iter().chain([&format!("#{name}[@]")]) {
+            self.variables.remove(name);
+        }
+    }
+
+    /// Sets a variable; the line that set it before may be of no use.
+    pub(super) fn set(&mut self, name: &str, value: String, id: DirectiveId) {
+        self.doubtful.remove(name);
+        let before = self.variables.insert(name.to_owned(), (value, id));
+        if let Some((_, before)) = before.filter(|(_, before)| *before != id)
+            && !self.tally.is_settled(before)
+        {
+            self.tally
+                .left(before, "a line below sets the variable again");
+        }
+    }
+
+    pub(super) fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
+        let computed = arithmetic::expr(value);
+        let mut value = self.substituted(computed.as_deref().unwrap_or(value), id);
+        let (name, is_added) = match name.strip_suffix('+') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        if let Some((before, line)) = self.variables.get(&format!("{name}[@]"))
+            && is_added
+        {
+            value.insert_str(1, &format!("{before} "));
+            let line = *line;
+            self.tally.carried(line, "replaced where it is used");
+            self.tally.belongs(line, &[id]);
+        }
+        self.bytes += value.len();
+        if shell::is_computed(&value) {
+            self.unknown
+                .insert(name.to_owned(), "another program computes it");
+            self.variables.remove(name);
+            return self.tally.left(id, "another program computes the value");
+        }
+        self.unknown.remove(name);
+        match shell::elements(name, &value) {
+            Some(elements) => self.set_all(name, elements, id),
+            None => self.set(name, value, id),
+        }
+    }
+
+    /// Sets a list of values, in place of those that it has.
+    pub(super) fn set_all(&mut self, name: &str, elements: Vec<(String, String)>, id: DirectiveId) {
+        self.forget_list(name);
+        for (name, value) in elements {
+            self.bytes += name.len() + value.len();
+            self.set(&name, value, id);
+        }
+    }
+
+    /// Carries out a command of arithmetic; what its values are is perhaps known to the running script only.
+    pub(super) fn compute(&mut self, id: DirectiveId, expression: &str) {
+        let Some((name, expression)) = arithmetic::assignment(expression) else {
+            return self.tally.left(id, NOT_IPVSADM);
+        };
+        match self.number(&expression, id) {
+            Some(number) => {
+                self.unknown.remove(name);
+                self.set(name, number.to_string(), id);
+            }
+            None => {
+                self.forget(name, COMPUTED);
+                self.tally.left(id, COMPUTED);
+            }
+        }
+    }
+
+    /// Returns what a test gives, if its values are known: `[ $i -lt 3 ]`, `[ "$MODE" = nat ]`, `[ -n "$VIP" ]`.
+    pub(super) fn holds(&mut self, test: &str, user: DirectiveId) -> Option<bool> {
+        if let Some(expression) = arithmetic::compared(test) {
+            return self.number(&expression, user).map(|number| number != 0);
+        }
+        let words: Vec<_> = test.split_whitespace().collect();
+        let (["[", words @ .., "]"] | ["[[", words @ .., "]]"] | ["test", words @ ..]) =
+            words.as_slice()
+        else {
+            return None;
+        };
+        let mut value = |word: &str| {
+            let value = self.substituted(word.trim_matches(['"', '\'']), user);
+            // An unknown one, or a pattern.
+            let is_known = !value.contains(['$', '`', '*', '?', '[', '"', '\'']);
+            is_known.then_some(value)
+        };
+        match *words {
+            ["-n", word] => value(word).map(|value| !value.is_empty()),
+            ["-z", word] => value(word).map(|value| value.is_empty()),
+            [one, "=" | "==", other] => Some(value(one)? == value(other)?),
+            [one, "!=", other] => Some(value(one)? != value(other)?),
+            _ => None,
+        }
+    }
+
+    /// Returns the value of an expression of arithmetic, if that is known.
+    pub(super) fn number(&mut self, expression: &str, user: DirectiveId) -> Option<i64> {
+        let expression = self.substituted(expression, user);
+        arithmetic::value(&expression, &mut |name| {
+            let (value, id) = self.variables.get(name)?;
+            let (number, id) = (arithmetic::number(value)?, *id);
+            self.used(id, user);
+            Some(number)
+        })
+    }
+
+    /// Says that a variable is replaced in a command.
+    fn used(&mut self, id: DirectiveId, user: DirectiveId) {
+        if id != user {
+            self.tally.carried(id, "replaced where it is used");
+            self.tally.belongs(id, &[user]);
+        }
+    }
+
+    /// Returns the name of a value whose number is computed: `RS[i+1]`.
+    fn element(&mut self, name: &str, user: DirectiveId) -> Option<String> {
+        let (list, key) = name.strip_suffix(']')?.split_once('[')?;
+        let is_known = matches!(key, "@" | "*") || self.variables.contains_key(name);
+        let number = self.number(key, user).filter(|_| !is_known)?;
+        Some(format!("{list}[{number}]"))
+    }
+
+    /// Replaces `$NAME` and `${NAME}` where the script has set it, and `${NAME:-VALUE}` by the value where not.
+    pub(super) fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find('$').filter(|_| result.len() < COMMAND) {
+            let (before, from) = rest.split_at(start);
+            result.push_str(before);
+            let arithmetic = from.strip_prefix("$((").and_then(arithmetic::until_closed);
+            if let Some((expression, after)) = arithmetic
+                && let Some(number) = self.number(expression, user)
+            {
+                result.push_str(&number.to_string());
+                rest = after;
+                continue;
+            }
+            let name = from.get(1..).unwrap_or_default();
+            let braced = name.strip_prefix('{').and_then(|name| name.split_once('}'));
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = match name.starts_with(['@', '*', '#']) {
+                true => 1,
+                false => name.find(|c| !is_part(c)).unwrap_or(name.len()),
+            };
+            let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
+            // The number or key of a value may be a variable's.
+            let mut inner = match name.contains('[') && name.contains('$') {
+                true => self.substituted(name, user),
+                false => name.to_owned(),
+            };
+            if let Some(element) = self.element(&inner, user) {
+                inner = element;
+            }
+            let name = inner.as_str();
+            let (name, default) = Default::of(name);
+            match self.variables.get(name) {
+                Some((value, id)) => {
+                    result.push_str(value);
+                    self.used(*id, user);
+                    self.doubt(name, false);
+                    rest = after;
+                }
+                None => match default {
+                    Some(default) if !self.unknown.contains_key(list(name)) => {
+                        self.doubt(list(name), true);
+                        let value = self.substituted(default.value, user);
+                        result.push_str(&value);
+                        if default.sets {
+                            self.set(name, value, user);
+                        }
+                        rest = after;
+                    }
+                    _ => {
+                        result.push('$');
+                        rest = from.get(1..).unwrap_or_default();
+                    }
+                },
+            }
+        }
+        result + rest
+    }
+}
+
+/// What stands for a variable that is not set: `${NAME:-VALUE}`, and `${NAME:=VALUE}` sets it, too.
+struct Default<'t> {
+    value: &'t str,
+    sets: bool,
+}
+
+impl<'t> Default<'t> {
+    /// Returns the name and the default of what stands in braces.
+    fn of(text: &'t str) -> (&'t str, Option<Self>) {
+        let split = |operator, sets| {
+            let (name, value) = text.split_once(operator)?;
+            let is_one = shell::is_name(list(name)) || name.parse::<u8>().is_ok();
+            is_one.then_some((name, Self { value, sets }))
+        };
+        match split(":-", false).or_else(|| split(":=", true)) {
+            Some((name, default)) => (name, Some(default)),
+            None => (text.split_once(":?").map_or(text, |(name, _)| name), None),
+        }
+    }
+}
+
+/// Returns the name of the list to which an element belongs, `RS` of `RS[0]`; of another variable its own.
+fn list(name: &str) -> &str {
+    match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+        Some((list, _)) => list,
+        None => name,
+    }
+}

@@ -1,0 +1,25 @@
+//! What a script of ipvsadm lines does besides: variables, functions, loops over words, sysctls.
+
+pub(super) mod arithmetic;
+mod command;
+mod variable;
+mod words;
+
+pub(super) use command::{
+    CLOSES, Next, OPENS, Subshells, commands, function, is_bracket, is_over_arguments,
+    is_punctuation, unredirected,
+};
+pub(super) use variable::{assignments, is_computed, sets, sysctls};
+pub(super) use words::{
+    For, document, elements, is_literal, open_quote, opens_array, split, words,
+};
+
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+pub(super) fn is(program: &str, name: &str) -> bool {
+    program.rsplit('/').next() == Some(name)
+}
