@@ -126,8 +126,11 @@ impl RealServerScene<'_> {
     }
 
     /// Returns why the ways of answers cannot be called right: one is not that of the file, and nothing shows whether
-    /// answers arrive by it.
+    /// answers arrive by it. Where they certainly do not, the finding says so.
     pub(in crate::check) fn unproven_way(&self) -> Option<String> {
+        if !check(self).is_empty() {
+            return None;
+        }
         let unproven = self.strays().find(|path| !self.is_proven(path));
         let (what, decider) = match unproven {
             Some(path) => (path.query.destination.to_string(), path.decided_by()),

@@ -33,7 +33,7 @@ kinds! {
 }
 
 /// From this number of datagrams on it is no accident that none is answered.
-const DATAGRAMS: u64 = 3;
+const DATAGRAMS: u64 = 2;
 
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
     scene
@@ -98,26 +98,26 @@ impl RealServerScene<'_> {
 
     /// Reports datagrams that arrive and reach no program. (That none is answered may be meant.)
     fn undelivered(&self, address: SocketAddr) -> Option<Finding> {
-        let datagrams = self.silent_at(address)?;
+        let datagrams = self
+            .silent_at(address)
+            .filter(|datagrams| datagrams.are_lost())?;
         let object = format!("udp {address}");
         let seen = format!(
             "{} datagrams arrived, programs have not read them, and no answer left",
             datagrams.count
         );
-        datagrams.undelivered.then(|| {
+        Some(
             self.finding(&UNANSWERED, &object, seen)
                 .fix(RULES)
-                .fix(format!("or allow {object} and its answers in the firewall"))
-        })
+                .fix(format!("or allow {object} and its answers in the firewall")),
+        )
     }
 
     /// Returns what was sent to a socket from which nothing came back.
     fn silent_at(&self, address: SocketAddr) -> Option<&DatagramsFact> {
-        self.facts.datagrams_at(address).filter(|datagrams| {
-            datagrams.count >= DATAGRAMS
-                && !datagrams.unanswered.is_empty()
-                && datagrams.answered.is_empty()
-        })
+        self.facts
+            .datagrams_at(address)
+            .filter(|datagrams| !datagrams.unanswered.is_empty() && datagrams.answered.is_empty())
     }
 
     /// Returns which datagrams are read and not answered, as a reason not to call routing sound: a firewall drops the
@@ -127,13 +127,19 @@ impl RealServerScene<'_> {
             .arrivals()
             .map(|(_, wanted)| wanted)
             .filter(|wanted| wanted.protocol == Protocol::UDP && self.is_heard(*wanted))
-            .find_map(|wanted| self.silent_at(wanted.address))?;
-        (!silent.undelivered).then(|| {
-            format!(
-                "{} datagrams to udp {} arrived, and no answer left: the program gives none, or a firewall drops them",
-                silent.count, silent.address
-            )
-        })
+            .find_map(|wanted| self.silent_at(wanted.address))
+            .filter(|silent| !silent.are_lost())?;
+        Some(format!(
+            "datagrams to udp {} arrived, and no answer left: the program gives none, or a firewall drops them",
+            silent.address
+        ))
+    }
+}
+
+impl DatagramsFact {
+    /// Returns whether they were lost before a program could read them.
+    const fn are_lost(&self) -> bool {
+        self.undelivered && self.count >= DATAGRAMS
     }
 }
 
@@ -166,22 +172,26 @@ impl DirectorScene<'_> {
         ))
     }
 
-    /// Returns a service by firewall mark that the file does not name: a mark comes before an address.
+    /// Returns a service by firewall mark that the file does not name, and that is none of probes: a mark comes before
+    /// an address.
     fn taking(&self, id: ServiceId) -> Option<ServiceId> {
-        let is_of_file = |id: &ServiceId| {
+        let is_of_file = |other: &ServiceId| {
             self.cluster
                 .services()
                 .iter()
-                .any(|service| service.service.id == *id)
+                .any(|service| service.service.id == *other)
         };
         self.facts
             .now()?
             .services
             .iter()
             .map(|listed| listed.status.service.id)
-            .find(|other| {
-                matches!(other, ServiceId::Fwmark { family, .. } if *family == id.family())
-                    && !is_of_file(other)
+            .filter(|other| !is_of_file(other))
+            .find(|other| match other {
+                ServiceId::Fwmark { mark, family } => {
+                    *family == id.family() && !self.cluster.marks().contains(*mark)
+                }
+                ServiceId::Socket { .. } => false,
             })
     }
 

@@ -242,9 +242,12 @@ fn a_mark_that_the_file_does_not_name_is_named() {
     let mut facts = director(&nat);
     facts.readings[1].at = Gather::PAUSE;
     let mut other = facts.readings[1].services[0].clone();
-    other.status.service.id = "fwmark 5 ipv4".parse().unwrap();
     other.destinations.clear();
-    facts.readings[1].services.push(other);
+    // The first one is of a probe.
+    for id in ["fwmark 1280769515 ipv4", "fwmark 5 ipv4"] {
+        other.status.service.id = id.parse().unwrap();
+        facts.readings[1].services.push(other.clone());
+    }
     let mut asked = requests("172.16.5.11:80");
     asked.unanswered = clients(&[1, 2]).collect();
     facts.requests = vec![asked];
