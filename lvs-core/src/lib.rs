@@ -124,6 +124,7 @@ pub mod proc;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod scheduler;
+mod shared_text;
 mod shell;
 #[cfg(feature = "cluster")]
 mod suggest;

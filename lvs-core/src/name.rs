@@ -1,12 +1,14 @@
 //! Names that the kernel stores in fixed arrays: interfaces, schedulers, persistence engines.
 
+#[cfg(feature = "cluster")]
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
+use crate::shared_text::SharedText;
 
-/// Declares a name that the kernel keeps in an array of `$max` bytes plus NUL.
+/// Declares a name that the kernel keeps in an array of `$max` bytes plus NUL. Clones share the text.
 ///
 /// It is a macro and not a generic type, so that an interface can never be passed as a scheduler.
 macro_rules! kernel_name {
@@ -14,7 +16,7 @@ macro_rules! kernel_name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Cow<'static, str>);
+        pub struct $name(SharedText);
 
         impl $name {
             /// The longest name in bytes, without the closing NUL.
@@ -28,14 +30,14 @@ macro_rules! kernel_name {
             pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
                 let name = name.into();
                 check($what, &name, Self::MAX_LENGTH)?;
-                Ok(Self(Cow::Owned(name)))
+                Ok(Self(name.into()))
             }
 
             /// Keeps a name that the kernel reported. It has more names than [`new`](Self::new) accepts: an
             /// interface may be called 网卡, and bytes that are not UTF-8 are replaced.
             pub(crate) fn reported(name: &[u8]) -> Option<Self> {
                 let name = String::from_utf8_lossy(name);
-                (!name.is_empty()).then(|| Self(Cow::Owned(name.into_owned())))
+                (!name.is_empty()).then(|| Self(name.into_owned().into()))
             }
         }
 
@@ -51,7 +53,7 @@ macro_rules! kernel_name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0.into_owned()
+                name.0.to_string()
             }
         }
     };
@@ -92,24 +94,24 @@ impl IfName {
     }
 
     /// The loopback interface.
-    pub const LO: Self = Self(Cow::Borrowed("lo"));
+    pub const LO: Self = Self(SharedText::Fixed("lo"));
 
     /// Returns a name that is known to be valid.
     #[cfg(feature = "cluster")]
     pub(crate) const fn fixed(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
+        Self(SharedText::Fixed(name))
     }
 }
 
 impl EngineName {
     /// Persistence by the SIP Call-ID.
-    pub const SIP: Self = Self(Cow::Borrowed("sip"));
+    pub const SIP: Self = Self(SharedText::Fixed("sip"));
 }
 
 macro_rules! schedulers {
     ($($(#[$doc:meta])* $constant:ident = $name:literal),* $(,)?) => {
         impl SchedulerName {
-            $($(#[$doc])* pub const $constant: Self = Self(Cow::Borrowed($name));)*
+            $($(#[$doc])* pub const $constant: Self = Self(SharedText::Fixed($name));)*
 
             /// The schedulers of the kernel's own tree, in alphabetical order.
             pub const KNOWN: &'static [Self] = &[$(Self::$constant),*];
@@ -150,7 +152,7 @@ schedulers! {
 
 impl SchedulerName {
     /// No scheduler: the kernel refuses every new connection.
-    pub const NONE: Self = Self(Cow::Borrowed("none"));
+    pub const NONE: Self = Self(SharedText::Fixed("none"));
 }
 
 fn check(what: &'static str, name: &str, max: usize) -> Result<(), InvalidValue> {

@@ -7,6 +7,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,8 @@ impl<T: Identified> Identified for Desired<T> {
 }
 
 /// Holds objects in order, with an index by their identity. Several may have the same one, as IPv6
-/// routes do; the first is the one that is found.
+/// routes do; the first is the one that is found. The index is made when it is used first: what is only read or written
+/// in order needs none.
 ///
 /// It reads like a slice, and is serialised as a list.
 #[derive(Clone, Serialize, Deserialize)]
@@ -77,7 +79,7 @@ impl<T: Identified> Identified for Desired<T> {
 ))]
 pub struct ById<T: Identified> {
     objects: Vec<T>,
-    places: HashMap<T::Id, Places>,
+    places: OnceLock<HashMap<T::Id, Places>>,
 }
 
 /// The places of the objects of one identity, ascending. There is hardly ever a second one, and then a list for it.
@@ -118,13 +120,25 @@ impl<T: Identified> ById<T> {
     /// Returns the first object of this identity.
     #[must_use]
     pub fn find(&self, id: &T::Id) -> Option<&T> {
-        self.objects.get(self.places.get(id)?.first)
+        self.objects.get(self.places().get(id)?.first)
+    }
+
+    fn places(&self) -> &HashMap<T::Id, Places> {
+        self.places.get_or_init(|| {
+            let mut places = HashMap::with_capacity(self.objects.len());
+            for (place, object) in self.objects.iter().enumerate() {
+                note(&mut places, object.identity(), place);
+            }
+            places
+        })
     }
 
     /// Appends an object.
     pub fn push(&mut self, object: T) {
         let place = self.objects.len();
-        note(&mut self.places, object.identity(), place);
+        if let Some(places) = self.places.get_mut() {
+            note(places, object.identity(), place);
+        }
         self.objects.push(object);
     }
 
@@ -132,19 +146,20 @@ impl<T: Identified> ById<T> {
     /// to the end.
     pub fn remove(&mut self, id: &T::Id, is_meant: impl Fn(&T) -> bool) -> Option<T> {
         let (index, place) = self
-            .places
+            .places()
             .get(id)?
             .iter()
             .enumerate()
             .find(|(_, place)| self.objects.get(*place).is_some_and(&is_meant))?;
-        let (id, places) = self.places.remove_entry(id)?;
-        if let Some(rest) = places.without(index) {
-            self.places.insert(id, rest);
+        let places = self.places.get_mut()?;
+        let (id, of_id) = places.remove_entry(id)?;
+        if let Some(rest) = of_id.without(index) {
+            places.insert(id, rest);
         }
         let removed = self.objects.remove(place);
         for (now, later) in self.objects.iter().enumerate().skip(place) {
-            let places = self.places.get_mut(&later.identity());
-            let mut moved = places.into_iter().flat_map(Places::iter_mut);
+            let of_id = places.get_mut(&later.identity());
+            let mut moved = of_id.into_iter().flat_map(Places::iter_mut);
             if let Some(moved) = moved.find(|at| **at == now + 1) {
                 *moved = now;
             }
@@ -181,11 +196,10 @@ impl<T: Identified> Default for ById<T> {
 
 impl<T: Identified> From<Vec<T>> for ById<T> {
     fn from(objects: Vec<T>) -> Self {
-        let mut places = HashMap::with_capacity(objects.len());
-        for (place, object) in objects.iter().enumerate() {
-            note(&mut places, object.identity(), place);
+        Self {
+            objects,
+            places: OnceLock::new(),
         }
-        Self { objects, places }
     }
 }
 

@@ -106,8 +106,8 @@ pub(crate) struct ServicesEditor<'a> {
     places: HashMap<ServiceId, usize>,
     /// The places of deleted services, which are removed at the end so that no place changes.
     deleted: HashSet<usize>,
-    /// The destinations of services whose destinations were changed.
-    changed: HashMap<ServiceId, Destinations>,
+    /// The destinations of the services at these places, which were changed.
+    changed: HashMap<usize, Destinations>,
 }
 
 impl<'a> ServicesEditor<'a> {
@@ -164,13 +164,11 @@ impl<'a> ServicesEditor<'a> {
     }
 
     fn destinations(&mut self, id: &ServiceId) -> Result<&mut Destinations, EditError> {
-        if !self.changed.contains_key(id) {
-            let list = std::mem::take(&mut self.entry(id)?.destinations);
-            self.changed.insert(*id, Destinations::new(list));
-        }
-        self.changed
-            .get_mut(id)
-            .ok_or_else(|| EditError::not_found("service", id))
+        let not_found = || EditError::not_found("service", id);
+        let place = *self.places.get(id).ok_or_else(not_found)?;
+        let entry = self.services.get_mut(place).ok_or_else(not_found)?;
+        let changed = self.changed.entry(place);
+        Ok(changed.or_insert_with(|| Destinations::new(std::mem::take(&mut entry.destinations))))
     }
 
     fn add_service(&mut self, service: &Service) -> Result<(), EditError> {
@@ -187,7 +185,7 @@ impl<'a> ServicesEditor<'a> {
             .places
             .remove(id)
             .ok_or_else(|| EditError::not_found("service", id))?;
-        self.changed.remove(id);
+        self.changed.remove(&place);
         self.deleted.insert(place);
         Ok(())
     }
@@ -195,8 +193,8 @@ impl<'a> ServicesEditor<'a> {
 
 impl Drop for ServicesEditor<'_> {
     fn drop(&mut self) {
-        for (id, destinations) in std::mem::take(&mut self.changed) {
-            if let Ok(entry) = self.entry(&id) {
+        for (place, destinations) in std::mem::take(&mut self.changed) {
+            if let Some(entry) = self.services.get_mut(place) {
                 entry.destinations = destinations.newest_first();
             }
         }
@@ -213,51 +211,78 @@ impl Drop for ServicesEditor<'_> {
 struct Destinations {
     /// The destinations, oldest first, with `None` in the places of deleted ones: no place changes.
     oldest_first: Vec<Option<Destination>>,
-    places: HashMap<DestinationId, usize>,
+    /// The place of each, once there are more than a [`FEW`](Self::FEW).
+    places: Option<HashMap<DestinationId, usize>>,
 }
 
 impl Destinations {
+    /// So many are searched one by one: there may be tens of thousands of services with one destination.
+    const FEW: usize = 8;
+
     fn new(newest_first: Vec<Destination>) -> Self {
-        let oldest_first: Vec<_> = newest_first.into_iter().rev().map(Some).collect();
+        // Nearly always there is one at least.
+        let mut oldest_first = Vec::with_capacity(newest_first.len().max(1));
+        oldest_first.extend(newest_first.into_iter().rev().map(Some));
         Self {
-            places: oldest_first
-                .iter()
-                .flatten()
-                .enumerate()
-                .map(|(place, destination)| (destination.id, place))
-                .collect(),
             oldest_first,
+            places: None,
         }
     }
 
     fn newest_first(self) -> Vec<Destination> {
-        let mut newest_first = Vec::with_capacity(self.places.len());
+        let left = self.oldest_first.iter().flatten().count();
+        let mut newest_first = Vec::with_capacity(left);
         newest_first.extend(self.oldest_first.into_iter().rev().flatten());
         newest_first
     }
 
+    fn place(&mut self, id: &DestinationId) -> Option<usize> {
+        let all = &self.oldest_first;
+        let mut ids = all
+            .iter()
+            .map(|destination| destination.as_ref().map(|destination| destination.id));
+        if all.len() <= Self::FEW {
+            return ids.rposition(|found| found == Some(*id));
+        }
+        let indexed = || {
+            let places = ids.enumerate();
+            places
+                .filter_map(|(place, id)| Some((id?, place)))
+                .collect()
+        };
+        let places: &mut HashMap<_, _> = self.places.get_or_insert_with(indexed);
+        places.get(id).copied()
+    }
+
     fn add(&mut self, destination: Destination) -> Result<(), EditError> {
-        if self.places.contains_key(&destination.id) {
+        if self.place(&destination.id).is_some() {
             return Err(EditError::exists("destination", destination.id));
         }
-        self.places.insert(destination.id, self.oldest_first.len());
+        if let Some(places) = &mut self.places {
+            places.insert(destination.id, self.oldest_first.len());
+        }
         self.oldest_first.push(Some(destination));
         Ok(())
     }
 
     fn edit(&mut self, destination: Destination) -> Result<(), EditError> {
-        let place = self.places.get(&destination.id);
-        let found = place.and_then(|place| self.oldest_first.get_mut(*place));
-        *found.ok_or_else(|| EditError::not_found("destination", destination.id))? =
-            Some(destination);
+        *self.found(&destination.id)? = Some(destination);
         Ok(())
     }
 
     fn delete(&mut self, id: &DestinationId) -> Result<(), EditError> {
-        let place = self.places.remove(id);
-        let found = place.and_then(|place| self.oldest_first.get_mut(place));
-        *found.ok_or_else(|| EditError::not_found("destination", id))? = None;
+        *self.found(id)? = None;
+        if let Some(places) = &mut self.places {
+            places.remove(id);
+        }
         Ok(())
+    }
+
+    fn found(&mut self, id: &DestinationId) -> Result<&mut Option<Destination>, EditError> {
+        let place = self.place(id);
+        place
+            .and_then(|place| self.oldest_first.get_mut(place))
+            .ok_or_else(|| EditError::not_found("destination", id))
     }
 }
 
