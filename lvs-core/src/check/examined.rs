@@ -8,6 +8,7 @@ use super::area::Area;
 use super::facts::{ClockFact, Facts};
 use super::scene::{DirectorScene, Place, RealServerScene, Scene};
 use super::source::Source;
+use super::words;
 use crate::cluster::VirtualService;
 use crate::ipvs::{Forwarding, Protocol};
 
@@ -196,8 +197,10 @@ impl DirectorScene<'_> {
         let unseen = self.unseen().map(str::to_owned);
         let before = match self.given_up() {
             0 => None,
-            count => Some(format!(
-                "{count} connections before it were given up without an answer"
+            count => Some(words::counted(
+                count,
+                "connection before it was given up without an answer",
+                "connections before it were given up without an answer",
             )),
         };
         let parts: Vec<_> = [states, counted, before, unseen]
@@ -223,10 +226,21 @@ fn is_counted(service: &VirtualService) -> bool {
 }
 
 impl RealServerScene<'_> {
+    /// Returns why what was seen does not tell whether answers arrive.
+    fn doubtful(&self) -> Option<Examined> {
+        let reason = self.unproven_way().or_else(|| self.silence())?;
+        Some(Examined::Not(Reason::Undecided(reason)))
+    }
+
     fn examined(&self, area: Area) -> Examined {
         match area {
             Area::Services => self.facts.needing(&[Source::Net]),
             Area::Traffic => Examined::Not(Reason::Elsewhere("the director has the connections")),
+            Area::Routing => self
+                .facts
+                .unreadable(&[Source::Sysctls])
+                .or_else(|| self.doubtful())
+                .unwrap_or(Examined::OnHost),
             _ => self.facts.examined(area, !self.received_vips().is_empty()),
         }
     }

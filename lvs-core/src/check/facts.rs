@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::datagrams::DatagramsFact;
 use super::effective::Effective;
 use super::health::HealthFact;
 use super::neighbour::NeighbourFact;
@@ -135,7 +136,7 @@ pub struct Facts {
     pub listeners: BTreeSet<ListeningSocket>,
     /// Whether ip_vs is loaded; `None` where `/proc` does not tell.
     pub ipvs_loaded: Option<bool>,
-    /// Readings of IPVS: three with pauses between them, one where it was not read again, none on a node without
+    /// Readings of IPVS: three or four with pauses between them, one where it was not read again, none on a node without
     /// IPVS.
     pub readings: Vec<IpvsReading>,
     /// What a plan compares with the desired state. Unlike the fields above it has neither addresses of loopback
@@ -154,9 +155,9 @@ pub struct Facts {
     /// The UDP sockets whose queue was not empty when the watch began, nor when it ended.
     #[serde(default)]
     pub undrained: BTreeSet<SocketAddr>,
-    /// The own ends of datagrams of clients none of which was answered meanwhile.
+    /// What clients sent to services of the node without a connection while it was watched.
     #[serde(default)]
-    pub silent: BTreeSet<SocketAddr>,
+    pub datagrams: Vec<DatagramsFact>,
     /// How many connections the kernel dropped meanwhile because a program did not accept those before them.
     #[serde(default)]
     pub overflows: u64,
@@ -268,7 +269,7 @@ impl Facts {
             requests: Vec::new(),
             unaccepted: BTreeSet::new(),
             undrained: BTreeSet::new(),
-            silent: BTreeSet::new(),
+            datagrams: Vec::new(),
             overflows: 0,
             qdiscs: Vec::new(),
             unread: BTreeMap::new(),
@@ -320,12 +321,18 @@ impl Facts {
         self.carrying(ip).next().is_some()
     }
 
-    /// Returns what clients asked a socket of this node for.
     /// Returns whether packets of clients could be watched: any was seen.
     pub(super) fn are_requests_seen(&self) -> bool {
         !self.requests.is_empty()
     }
 
+    /// Returns what clients sent to a socket of this node without a connection.
+    pub(super) fn datagrams_at(&self, address: SocketAddr) -> Option<&DatagramsFact> {
+        let mut datagrams = self.datagrams.iter();
+        datagrams.find(|datagrams| datagrams.address == address)
+    }
+
+    /// Returns what clients asked a socket of this node for.
     pub(super) fn requests_at(&self, address: SocketAddr) -> Option<&RequestsFact> {
         self.requests
             .iter()

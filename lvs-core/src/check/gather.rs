@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
 #[cfg(feature = "run")]
 use super::health::HealthFact;
+use super::index::Index;
 use super::look_ups::LookUps;
 use super::packets::Packets;
 use super::rules::drift;
@@ -19,7 +19,7 @@ use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Sco
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
-use crate::net::Link;
+use crate::net::{Link, Peer};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
@@ -63,7 +63,8 @@ const OTHERS: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
     /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
-    /// traffic is not judged. A real server watches as long for packets of clients.
+    /// traffic is not judged. It is twice as long where a connection waits for an answer. A real server watches as long
+    /// for packets of clients.
     pub pause: Duration,
     /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
     /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent, and a standby
@@ -134,7 +135,11 @@ impl Facts {
                 .iter()
                 .map(|address| address.id.network.addr())
                 .collect();
-            for until in [gather.pause / 2, gather.pause] {
+            for until in [gather.pause / 2, gather.pause, gather.pause * 2] {
+                // What becomes of connections that wait takes longer to see.
+                if until > gather.pause && !facts.is_any_waiting(cluster) {
+                    break;
+                }
                 watch.wait(started + until, |arrival| {
                     own.contains(&arrival.own.ip()) && cluster.balances(arrival)
                 });
@@ -190,6 +195,11 @@ impl Facts {
             Ok(None) => {}
             Err(error) => drop(self.unread.insert(Source::Controller, error.to_string())),
         }
+    }
+
+    /// Returns whether any client of the cluster had to wait for an answer, and was not seen to be established.
+    fn is_any_waiting(&self, cluster: &Cluster) -> bool {
+        Index::new(cluster, self).is_any_waiting()
     }
 
     fn hidden(&mut self, source: Source, path: &str) {
@@ -332,12 +342,17 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
         .collect()
 }
 
-/// Returns the own and the other end of the TCP connections of this host whose peers wait for an answer.
-fn waiting_peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
+/// Returns the peers of the TCP connections of this host that wait for an answer.
+fn waiting_peers() -> BTreeSet<Peer> {
     let mut found = BTreeSet::new();
     for file in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
-        found.extend(sockets::waiting_peers(&text));
+        let waiting = sockets::waiting_peers(&text);
+        found.extend(waiting.map(|(own, client)| Peer {
+            is_served: false,
+            own,
+            client,
+        }));
     }
     found
 }

@@ -182,6 +182,12 @@ impl<'a> Index<'a> {
         self.first.get(id).copied()
     }
 
+    /// Returns whether a client waits for an answer.
+    pub(super) fn is_any_waiting(&self) -> bool {
+        let mut connections = self.connections.values().flatten();
+        connections.any(|seen| seen.outcome() == Outcome::Waiting)
+    }
+
     /// Returns the connections of a service of the file in the last reading, without templates.
     pub(super) fn connections(&self, id: &ServiceId) -> &[Seen<'a>] {
         self.connections.get(id).map_or(&[], Vec::as_slice)

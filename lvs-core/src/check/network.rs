@@ -4,6 +4,12 @@ use std::net::IpAddr;
 
 use crate::net::{Address, IpNet};
 
+/// Returns the network of an address that is most probably routed as a whole.
+pub(super) fn around(ip: IpAddr) -> Option<IpNet> {
+    let length = if ip.is_ipv4() { 24 } else { 64 };
+    IpNet::new(ip, length).ok().map(|network| network.trunc())
+}
+
 /// Returns whether a network is more than a single address.
 pub(super) fn is_wide(network: &IpNet) -> bool {
     network.prefix_len() < network.max_prefix_len()

@@ -1,17 +1,18 @@
 //! The packets of a node whose routes are looked up: answers to clients, and those of a director to real servers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
 use super::facts::Facts;
-use super::network::is_wide;
+use super::network::{around, is_wide};
+use super::paper::bypasses;
 use super::watch::Watch;
 use crate::cluster::{Cluster, DesiredState, Match, NodeKind, NodeName, VirtualService};
 use crate::ipvs::{ConnectionState, Forwarding, Protocol};
-use crate::net::{Arrival, PolicyRule, RouteQuery};
+use crate::net::{Arrival, Peer, PolicyRule, RouteQuery};
 
 /// Clients of which the whole Internet has some: an address for documentation (RFC 5737, RFC 3849), and one of the
 /// lower half of IPv4, which has none. No packet is sent to them.
@@ -82,11 +83,7 @@ impl<'a> Packets<'a> {
     ///
     /// A node may have thousands of virtual IPs: of those that the rules of policy routing do not tell apart, the
     /// first one on an interface stands for all where no client was seen.
-    pub(super) fn answers(
-        &self,
-        rules: &[PolicyRule],
-        peers: &BTreeSet<(SocketAddr, SocketAddr)>,
-    ) -> Vec<Packet> {
+    pub(super) fn answers(&self, rules: &[PolicyRule], peers: &BTreeSet<Peer>) -> Vec<Packet> {
         let clients = self.clients(peers);
         let carriers: HashMap<_, _> = self
             .facts
@@ -204,8 +201,9 @@ impl<'a> Packets<'a> {
 
     /// Returns clients by the source address of their answers, one of each network: on a director those of its
     /// connections, of which those that are not established come first, elsewhere those that wait for an answer of a
-    /// service. (Others are answered by whichever way, as those of an administrator are.)
-    fn clients(&self, peers: &BTreeSet<(SocketAddr, SocketAddr)>) -> HashMap<IpAddr, Vec<IpAddr>> {
+    /// service, and after them those that were answered past the director, which shows that this way is right. (Others
+    /// are answered by whichever way, as those of an administrator are.)
+    fn clients(&self, peers: &BTreeSet<Peer>) -> HashMap<IpAddr, Vec<IpAddr>> {
         let connections = || {
             self.facts
                 .now()
@@ -222,10 +220,17 @@ impl<'a> Packets<'a> {
             .arriving_at(&self.facts.node)
             .map(|(_, port)| port)
             .collect();
+        let bypassing: BTreeSet<_> = self
+            .cluster
+            .served_by(&self.facts.node)
+            .filter(|(_, destination)| bypasses(destination.forwarding))
+            .flat_map(|(service, _)| service.vips())
+            .collect();
         let peers = peers
             .iter()
-            .filter(|(own, _)| ports.contains(&own.port()) || ports.contains(&0))
-            .map(|(own, client)| (own.ip(), client.ip()));
+            .filter(|peer| ports.contains(&peer.own.port()) || ports.contains(&0))
+            .filter(|peer| !peer.is_served || bypassing.contains(&peer.own.ip()))
+            .map(|peer| (peer.own.ip(), peer.client.ip()));
         let mut networks = HashSet::new();
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
         waiting
@@ -242,12 +247,6 @@ impl<'a> Packets<'a> {
             });
         found
     }
-}
-
-/// Returns the network of an address that is most probably routed as a whole.
-fn around(ip: IpAddr) -> Option<IpNet> {
-    let length = if ip.is_ipv4() { 24 } else { 64 };
-    IpNet::new(ip, length).ok().map(|network| network.trunc())
 }
 
 impl Cluster {

@@ -73,7 +73,7 @@ const fn ip(is_ipv6: bool) -> &'static str {
 }
 
 /// Returns a route without the program that added it, which is not what makes it win.
-fn as_ip_prints(route: &Route) -> String {
+pub(super) fn as_ip_prints(route: &Route) -> String {
     let shown = Route {
         protocol: 0,
         ..route.clone()

@@ -37,13 +37,28 @@ pub(super) fn modules(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns `ListenOverflows` of `/proc/net/netstat`, in which a line of names is followed by one of numbers.
+/// Returns `ListenOverflows` of `/proc/net/netstat`.
 pub(super) fn overflows(text: &str) -> Option<u64> {
-    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    counter(text, "TcpExt:", "ListenOverflows")
+}
+
+/// Returns the number of datagrams that programs have read, of `/proc/net/snmp`.
+pub(super) fn datagrams(text: &str) -> Option<u64> {
+    counter(text, "Udp:", "InDatagrams")
+}
+
+/// Returns the number of datagrams that programs have read, of `/proc/net/snmp6`, whose lines have a name and a number.
+pub(super) fn datagrams6(text: &str) -> Option<u64> {
+    let mut lines = text.lines().map(str::split_whitespace);
+    let mut words = lines.find(|words| words.clone().next() == Some("Udp6InDatagrams"))?;
+    words.nth(1)?.parse().ok()
+}
+
+/// Returns a counter of a file in which a line of names is followed by one of numbers.
+fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(group));
     let (names, numbers) = (lines.next()?, lines.next()?);
-    let at = names
-        .split_whitespace()
-        .position(|name| name == "ListenOverflows")?;
+    let at = names.split_whitespace().position(|word| word == name)?;
     numbers.split_whitespace().nth(at)?.parse().ok()
 }
 
@@ -134,6 +149,16 @@ mod tests {
         let text = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 22 333\nIpExt: A\nIpExt: 4\n";
         assert_eq!(overflows(text), Some(22));
         assert_eq!(overflows("TcpExt: SyncookiesSent\n"), None);
+    }
+
+    #[test]
+    fn datagrams_that_were_read_are_counted() {
+        let text =
+            "Ip: A\nIp: 9\nUdp: InDatagrams NoPorts\nUdp: 7 1\nUdpLite: InDatagrams\nUdpLite: 3\n";
+        assert_eq!(datagrams(text), Some(7));
+        let six = "Ip6InReceives   \t9\nUdp6InDatagrams   \t5\n";
+        assert_eq!(datagrams6(six), Some(5));
+        assert_eq!((datagrams(""), datagrams6("Udp6InDatagrams")), (None, None));
     }
 
     #[test]

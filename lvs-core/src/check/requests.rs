@@ -1,7 +1,7 @@
 //! Requests that reach a node while it is watched, and what becomes of them.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::net::{Answer, Requested};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,12 @@ pub struct RequestsFact {
     /// The clients that were answered, and have sent nothing since.
     #[serde(default)]
     pub silent: BTreeSet<SocketAddr>,
+    /// The clients that were answered a second ago, and have sent nothing since.
+    #[serde(default)]
+    pub unheard: BTreeSet<SocketAddr>,
+    /// The addresses of clients that were answered, and went on.
+    #[serde(default)]
+    pub served: BTreeSet<IpAddr>,
     /// The clients that were connected and have sent data, and got none for a second.
     #[serde(default)]
     pub unserved: BTreeSet<SocketAddr>,
@@ -67,6 +73,8 @@ impl RequestsFact {
         }
         self.lost.extend(seen.is_lost.then_some(client));
         self.silent.extend(seen.is_silent.then_some(client));
+        self.unheard.extend(seen.is_unheard.then_some(client));
+        self.served.extend(seen.is_continued.then_some(client.ip()));
         self.unserved.extend(seen.is_unserved.then_some(client));
     }
 
@@ -81,6 +89,8 @@ impl RequestsFact {
             unanswered: BTreeSet::new(),
             repeated: BTreeSet::new(),
             silent: BTreeSet::new(),
+            unheard: BTreeSet::new(),
+            served: BTreeSet::new(),
             unserved: BTreeSet::new(),
             lost: BTreeSet::new(),
             forwarded: BTreeSet::new(),

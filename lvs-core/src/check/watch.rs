@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::datagrams::DatagramsFact;
 use super::facts::Facts;
 use super::gather::NET;
 use super::requests::RequestsFact;
 use super::{procfs, sockets};
 use crate::host::Host;
-use crate::net::{Arrival, Arrivals, Exchanges, Qdisc};
+use crate::ipvs::Family;
+use crate::net::{Arrival, Arrivals, Exchanges, Peer, Qdisc};
 
 /// A program that is well accepts a connection within this time.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ pub(super) struct Watch {
     unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
     unread: BTreeSet<SocketAddr>,
     overflows: u64,
+    /// The datagrams that programs have read, of IPv4 and of IPv6.
+    read: [u64; 2],
     qdiscs: Vec<Qdisc>,
 }
 
@@ -35,6 +39,7 @@ impl Watch {
             unaccepted: unaccepted(),
             unread: unread(),
             overflows: overflows(),
+            read: read(),
             qdiscs: host.net().qdiscs().unwrap_or_default(),
         }
     }
@@ -48,8 +53,8 @@ impl Watch {
         thread::sleep(until.saturating_duration_since(Instant::now()));
     }
 
-    /// Returns the own and the other end of datagrams, and of connections that had to be asked for again.
-    pub(super) fn clients(&self) -> BTreeSet<(SocketAddr, SocketAddr)> {
+    /// Returns the clients of datagrams, and of connections that had time to be established.
+    pub(super) fn clients(&self) -> BTreeSet<Peer> {
         self.seen().flat_map(Exchanges::clients).collect()
     }
 
@@ -68,13 +73,31 @@ impl Watch {
                 .collect();
             facts.undrained = unread().intersection(&self.unread).copied().collect();
         }
-        facts.silent = self.seen().flat_map(Exchanges::silent).collect();
+        facts.datagrams = self.datagrams();
         facts.overflows = overflows().saturating_sub(self.overflows);
         let now = host.net().qdiscs().unwrap_or_default();
         facts.qdiscs = now
             .into_iter()
             .map(|qdisc| qdisc.since(&self.qdiscs))
             .collect();
+    }
+
+    fn datagrams(&self) -> Vec<DatagramsFact> {
+        let mut found = BTreeMap::new();
+        for seen in self.seen().flat_map(Exchanges::datagrams) {
+            found
+                .entry(seen.own)
+                .or_insert_with(|| DatagramsFact::new(seen.own))
+                .add(&seen);
+        }
+        let (now, queued) = (read(), unread());
+        for (own, datagrams) in &mut found {
+            let family = usize::from(Family::from(own.ip()) == Family::Ipv6);
+            let read = now[family].saturating_sub(self.read[family]);
+            let is_queued = queued.iter().any(|queue| queue.port() == own.port());
+            datagrams.undelivered = !is_queued && read * 2 < datagrams.count;
+        }
+        found.into_values().collect()
     }
 
     fn requests(&self) -> Vec<RequestsFact> {
@@ -109,6 +132,15 @@ fn unread() -> BTreeSet<SocketAddr> {
         .map(|file| fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default())
         .flat_map(|text| sockets::unread(&text).collect::<Vec<_>>())
         .collect()
+}
+
+/// Returns how many datagrams programs have read, of IPv4 and of IPv6.
+fn read() -> [u64; 2] {
+    let file = |name: &str| fs::read_to_string(format!("{NET}/{name}")).unwrap_or_default();
+    [
+        procfs::datagrams(&file("snmp")).unwrap_or_default(),
+        procfs::datagrams6(&file("snmp6")).unwrap_or_default(),
+    ]
 }
 
 /// Returns how many connections were dropped because a program did not accept those before them.

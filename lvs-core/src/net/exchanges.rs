@@ -2,7 +2,7 @@
 //! no table of a host.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ struct Request {
     is_lost: bool,
     /// Whether its client has sent anything else.
     is_continued: bool,
+    /// Whether packets were missed since, which may have been its client's.
+    is_uncertain: bool,
     /// When its client has sent data first.
     data_since: Option<Instant>,
     /// Whether this host has sent it data.
@@ -57,6 +59,13 @@ struct Request {
     is_forwarded: bool,
     /// Whether a packet for the client has arrived here.
     is_returned: bool,
+}
+
+impl Request {
+    /// Returns whether it was answered, and its client has sent nothing since.
+    fn is_without_reply(&self) -> bool {
+        self.answer == Answer::Given && !self.is_continued && !self.is_uncertain
+    }
 }
 
 /// Is what became of a connection that a client has asked for.
@@ -71,12 +80,45 @@ pub(crate) struct Requested {
     pub(crate) is_repeated: bool,
     /// Whether the client has sent nothing since the answer.
     pub(crate) is_silent: bool,
+    /// Whether it was answered a while ago, and its client has sent nothing since.
+    pub(crate) is_unheard: bool,
+    /// Whether it was answered, and its client went on.
+    pub(crate) is_continued: bool,
     /// Whether the client has sent data a while ago, and got none.
     pub(crate) is_unserved: bool,
     /// Whether this host has sent a packet of the client on.
     pub(crate) is_forwarded: bool,
     /// Whether a packet for the client has arrived here.
     pub(crate) is_returned: bool,
+}
+
+/// Is what a client has sent to a port without a connection.
+#[derive(Clone, Copy)]
+struct Datagrams {
+    since: Instant,
+    count: u64,
+    is_answered: bool,
+}
+
+/// Is what became of the datagrams of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) own: SocketAddr,
+    pub(crate) client: SocketAddr,
+    pub(crate) count: u64,
+    pub(crate) is_answered: bool,
+    /// Whether the first of them had time to be answered, and none was.
+    pub(crate) is_unanswered: bool,
+}
+
+/// Is the client of a packet that was seen here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Peer {
+    /// Whether it was answered, and went on. Others come first.
+    pub(crate) is_served: bool,
+    /// The host's own end.
+    pub(crate) own: SocketAddr,
+    pub(crate) client: SocketAddr,
 }
 
 /// Is data of a client as it was seen last.
@@ -94,9 +136,7 @@ struct Data {
 pub(crate) struct Exchanges {
     /// What has arrived since then is not seen yet: an answer among it is no lack of an answer.
     seen_until: Instant,
-    datagrams: BTreeSet<Ends>,
-    /// The own ends of those that were answered.
-    answered: HashSet<SocketAddr>,
+    datagrams: BTreeMap<Ends, Datagrams>,
     requests: HashMap<Ends, Request>,
     /// The own ends of requests by their clients.
     asked: HashMap<SocketAddr, SocketAddr>,
@@ -108,8 +148,7 @@ impl Exchanges {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             seen_until: now,
-            datagrams: BTreeSet::new(),
-            answered: HashSet::new(),
+            datagrams: BTreeMap::new(),
             requests: HashMap::new(),
             asked: HashMap::new(),
             data: HashMap::new(),
@@ -144,10 +183,9 @@ impl Exchanges {
         self.requests
             .retain(|_, seen| seen.answer != Answer::Nothing);
         for seen in self.requests.values_mut() {
-            (seen.is_continued, seen.is_served) = (true, true);
+            (seen.is_uncertain, seen.is_served) = (true, true);
         }
-        self.datagrams
-            .retain(|(own, _)| self.answered.contains(own));
+        self.datagrams.retain(|_, seen| seen.is_answered);
     }
 
     fn arrived(&mut self, head: Head, is_wanted: impl Fn(&Arrival) -> bool) {
@@ -168,8 +206,17 @@ impl Exchanges {
             (Protocol::TCP, Some(number)) => self.sent_data(ends, number),
             (Protocol::TCP, None) if head.begins() => self.asked(ends),
             (Protocol::TCP, None) => {}
-            _ => drop(self.datagrams.insert(ends)),
+            _ => self.sent_datagram(ends),
         }
+    }
+
+    fn sent_datagram(&mut self, ends: Ends) {
+        let datagrams = self.datagrams.entry(ends).or_insert(Datagrams {
+            since: self.seen_until,
+            count: 0,
+            is_answered: false,
+        });
+        datagrams.count += 1;
     }
 
     fn sent_data(&mut self, ends: Ends, number: u32) {
@@ -204,6 +251,7 @@ impl Exchanges {
             answer: Answer::Nothing,
             is_lost: false,
             is_continued: false,
+            is_uncertain: false,
             data_since: None,
             is_served: false,
             is_forwarded: false,
@@ -224,8 +272,9 @@ impl Exchanges {
 
     fn sent(&mut self, head: Head) {
         if head.protocol != Protocol::TCP {
-            if self.datagrams.contains(&(head.source, head.destination)) {
-                self.answered.insert(head.source);
+            let datagrams = self.datagrams.get_mut(&(head.source, head.destination));
+            if let Some(datagrams) = datagrams {
+                datagrams.is_answered = true;
             }
             return;
         }
@@ -244,23 +293,33 @@ impl Exchanges {
         }
     }
 
-    /// Returns the own and the other end of datagrams, and of connections that had to be asked for again.
-    pub(crate) fn clients(&self) -> BTreeSet<(SocketAddr, SocketAddr)> {
-        self.requests
-            .iter()
-            .filter(|(_, seen)| seen.is_repeated)
-            .map(|(ends, _)| *ends)
-            .take(MOST_CLIENTS)
-            .chain(self.datagrams.iter().copied())
-            .collect()
+    /// Returns the clients of datagrams, and of connections that had time to be established.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = Peer> {
+        let peer = |is_served: bool, (own, client): Ends| Peer {
+            is_served,
+            own,
+            client,
+        };
+        let requests = self.requests().map(move |seen| {
+            let ends = (seen.own, seen.client);
+            (peer(seen.is_continued, ends), seen)
+        });
+        requests
+            .filter(|(_, seen)| seen.is_continued || seen.is_repeated || seen.is_unheard)
+            .map(|(peer, _)| peer)
+            .chain(self.datagrams.keys().map(move |ends| peer(false, *ends)))
     }
 
-    /// Returns the own ends of datagrams none of which was answered.
-    pub(crate) fn silent(&self) -> impl Iterator<Item = SocketAddr> {
-        self.datagrams
-            .iter()
-            .map(|(own, _)| *own)
-            .filter(|own| !self.answered.contains(own))
+    /// Returns what became of the datagrams of each client.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = Sent> {
+        let datagrams = self.datagrams.iter();
+        datagrams.map(|((own, client), seen)| Sent {
+            own: *own,
+            client: *client,
+            count: seen.count,
+            is_answered: seen.is_answered,
+            is_unanswered: !seen.is_answered && self.has_lasted(seen.since),
+        })
     }
 
     /// Returns the own and the other end of connections whose clients send the same data again and again.
@@ -289,7 +348,9 @@ impl Exchanges {
                 answer: seen.answer,
                 is_lost: seen.is_lost,
                 is_repeated: seen.is_repeated,
-                is_silent: seen.answer == Answer::Given && !seen.is_continued,
+                is_silent: seen.is_without_reply(),
+                is_unheard: seen.is_without_reply() && self.has_lasted(seen.since),
+                is_continued: seen.answer == Answer::Given && seen.is_continued,
                 is_unserved: seen.answer == Answer::Given
                     && !seen.is_served
                     && seen.data_since.is_some_and(|since| self.has_lasted(since)),
@@ -304,6 +365,7 @@ mod tests {
     use super::*;
 
     const SYN: u8 = 0x02;
+    const ACK: u8 = 0x10;
     const SYN_AND_ACK: u8 = 0x12;
     const CLIENT: &str = "172.16.5.100:40000";
     const OWN: &str = "172.16.5.11:80";
@@ -378,6 +440,36 @@ mod tests {
         seen.segment(PACKET_HOST, SYN, false);
         seen.pass(2000);
         assert_eq!(seen.answers(), [Answer::Nothing], "it asks again");
+    }
+
+    #[test]
+    fn clients_that_went_on_are_served() {
+        let mut seen = Seen::new();
+        seen.segment(PACKET_HOST, SYN, false);
+        seen.segment(PACKET_OUTGOING, SYN_AND_ACK, false);
+        let clients = |seen: &Seen| -> Vec<_> {
+            let clients = seen.exchanges.clients();
+            clients.map(|peer| peer.is_served).collect()
+        };
+        assert_eq!(clients(&seen).len(), 0, "it has time to go on");
+        seen.pass(1000);
+        assert_eq!(clients(&seen), [false]);
+        seen.segment(PACKET_HOST, ACK, false);
+        assert_eq!(clients(&seen), [true]);
+    }
+
+    #[test]
+    fn datagrams_wait_a_second_for_an_answer() {
+        let mut seen = Seen::new();
+        let ends = (OWN.parse().unwrap(), CLIENT.parse().unwrap());
+        seen.exchanges.sent_datagram(ends);
+        let is_unanswered = |seen: &Seen| seen.exchanges.datagrams().any(|sent| sent.is_unanswered);
+        seen.pass(999);
+        assert!(!is_unanswered(&seen));
+        seen.pass(1);
+        assert!(is_unanswered(&seen));
+        seen.segment(PACKET_HOST, SYN, true);
+        assert!(!is_unanswered(&seen), "the answer may have been missed");
     }
 
     #[test]

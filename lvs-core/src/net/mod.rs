@@ -44,7 +44,7 @@ pub use announce::announce;
 pub(crate) use arrivals::Arrivals;
 pub use batch::NetChange;
 #[cfg(feature = "check")]
-pub(crate) use exchanges::{Answer, Exchanges, Requested};
+pub(crate) use exchanges::{Answer, Exchanges, Peer, Requested, Sent};
 pub use fou::{Fou, GueListener};
 pub use handle::Net;
 pub use ipnet::IpNet;

@@ -1,14 +1,16 @@
 //! Connections that are not established, because the client gets no answer.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::check::command;
 use crate::check::finding::Finding;
 use crate::check::index::{Outcome, Seen};
 use crate::check::kind::kinds;
+use crate::check::network::sharing_network;
 use crate::check::scene::DirectorScene;
 use crate::check::severity::Severity;
+use crate::check::words::counted;
 use crate::cluster::VirtualService;
 use crate::ipvs::{Connection, DestinationId, Protocol};
 
@@ -21,8 +23,10 @@ kinds! {
         never answered, because no answer has reached it. The real server drops the request (no virtual \
         IP, rp_filter, a firewall, powered off), or its answer is lost on the way (gateway, \
         anti-spoofing of a cloud). Where other clients are answered, only those count that ask again: a \
-        scan or flood with forged addresses leaves such connections, too. Run check on the real server; \
-        where the director can tell the cause itself, it names that instead.";
+        scan or flood with forged addresses leaves such connections, too. Where they are too few to be \
+        sure it is a warning. Run check on the real server; where that finds nothing, another host may \
+        have its address, which --arp shows. Where the director can tell the cause itself, it names that \
+        instead.";
 }
 
 /// From this number on half-open connections are no accident: a client that has left leaves one or two.
@@ -59,12 +63,16 @@ impl DirectorScene<'_> {
                 } => counts.waiting + counts.given_up,
                 _ => counts.certain,
             };
-            let finding =
-                (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))?;
-            Some(match counts.silent == counts.certain {
-                // Either all addresses are forged, or answers are lost behind this director.
-                true => finding.severity(Severity::Warning),
-                false => finding,
+            let (count, is_clear) = match (count, counts.suspicious()) {
+                (SEVERAL.., _) => (count, counts.silent != counts.certain),
+                (_, Some(count)) => (count, false),
+                _ => return None,
+            };
+            let finding = self.half_open_at(service, destination, count);
+            Some(match is_clear {
+                true => finding,
+                // Addresses may be forged, or answers are lost behind this director.
+                false => finding.severity(Severity::Warning),
             })
         };
         outcomes.into_iter().filter_map(judge).collect()
@@ -85,6 +93,7 @@ impl DirectorScene<'_> {
             })
             .or_else(|| self.stalled())
             .or_else(|| self.unheard())
+            .or_else(|| self.unanswered_datagrams())
             .or_else(|| self.unserved())
     }
 
@@ -98,8 +107,9 @@ impl DirectorScene<'_> {
             .max()
             .map(|(count, own)| {
                 format!(
-                    "{count} clients of {own} send the same data again and again: long packets may be lost on the way; run \
-                     lvsctl check on the real servers"
+                    "{} to {own} the same data again and again: long packets may be lost on the way; run lvsctl check \
+                     on the real servers",
+                    counted(count, "client sends", "clients send")
                 )
             })
     }
@@ -111,9 +121,10 @@ impl DirectorScene<'_> {
             .requests
             .iter()
             .find(|requests| !requests.unserved.is_empty())?;
-        let (count, own) = (waiting.unserved.len(), waiting.address);
         Some(format!(
-            "{count} clients of {own} are connected, have sent data and got none for a second: the program is slow, or hangs"
+            "{} of {} connected, sent data and got none for a second: the program is slow, or hangs",
+            counted(waiting.unserved.len(), "client", "clients"),
+            waiting.address
         ))
     }
 
@@ -180,11 +191,18 @@ impl DirectorScene<'_> {
                 service.service.id,
                 DestinationId::new(destination.ip(), destination.port()),
             ),
-            format!("{count} connections to {server} get no answer (SYN_RECV)"),
+            format!(
+                "{} no answer (SYN_RECV)",
+                counted(
+                    count,
+                    &format!("connection to {server} gets"),
+                    &format!("connections to {server} get")
+                )
+            ),
         );
         match name {
-            Some(name) => finding
-                .fix(format!("lvsctl check FILE --node {name}  # on {name}"))
+            Some(name) => self
+                .with_search(finding.fix(format!("lvsctl check FILE --node {name}  # on {name}")), destination.ip())
                 .fix("or where that finds no error: open the firewalls on the way between client and real server"),
             None => match self.index.other_service(service.service.id, destination) {
                 Some(other) => finding
@@ -192,6 +210,16 @@ impl DirectorScene<'_> {
                 None => finding
                     .fix("lvsctl apply FILE  # deletes destinations that the file does not name"),
             },
+        }
+    }
+
+    /// Adds how to find another host with a real server's address, which only its neighbours can tell.
+    fn with_search(&self, finding: Finding, real_ip: IpAddr) -> Finding {
+        match sharing_network(&self.facts.addresses, real_ip).next() {
+            Some(_) => finding.fix(format!(
+                "or where that finds no error: lvsctl check FILE --arp  # here: another host may have {real_ip}"
+            )),
+            None => finding,
         }
     }
 
@@ -246,14 +274,28 @@ impl Outcomes {
         }
     }
 
+    /// Returns the number of connections without an answer, where one waits that is not the only one and none has been
+    /// established: too few to be sure.
+    fn suspicious(&self) -> Option<usize> {
+        // Those that were answered and have been silent since are no clients.
+        let count = self.waiting + self.given_up - self.silent;
+        let is_dead = self.established == 0 && self.closed == 0 && self.certain > self.silent;
+        (is_dead && count >= SEVERAL).then_some(count)
+    }
+
     /// Returns why they do not show that a real server answers.
     fn doubt(&self, server: &str) -> Option<String> {
+        let connections = |count: &usize, one: &str, several: &str| {
+            let one = format!("connection to {server} {one}");
+            counted(*count, &one, &format!("connections to {server} {several}"))
+        };
         match self {
             Self {
                 waiting: count @ 1..,
                 ..
             } => Some(format!(
-                "{count} connections to {server} wait for an answer (SYN_RECV)"
+                "{} for an answer (SYN_RECV)",
+                connections(count, "waits", "wait")
             )),
             Self {
                 given_up: count @ 1..,
@@ -261,14 +303,19 @@ impl Outcomes {
                 established_now: 0,
                 ..
             } => Some(format!(
-                "{count} connections to {server} got no answer until their clients gave up, the last one {seconds} s ago \
-                 (SYN_RECV), and none was established during the check: ask the service and check again"
+                "{}, the last one {seconds} s ago (SYN_RECV), and none was established during the check: ask the service \
+                 and check again",
+                connections(
+                    count,
+                    "got no answer until its client gave up",
+                    "got no answer until their clients gave up"
+                )
             )),
             Self {
                 closed: count @ 1..,
                 established: 0,
                 ..
-            } => Some(format!("{count} connections to {server} were closed early")),
+            } => Some(connections(count, "was closed early", "were closed early")),
             _ => None,
         }
     }

@@ -1,10 +1,13 @@
 //! Services by firewall mark: whether any packet is marked for them, and what they take from others.
 
+use super::traffic::Traffic;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
-use crate::cluster::{Cluster, VirtualService};
-use crate::ipvs::ServiceId;
+use crate::check::severity::Severity;
+use crate::check::words::counted;
+use crate::cluster::{Cluster, Match, VirtualService};
+use crate::ipvs::{Protocol, ServiceId};
 
 kinds! {
     NEVER_MARKED = "LVS054", Note, Traffic,
@@ -14,8 +17,9 @@ kinds! {
         A service by firewall mark receives what a firewall has marked before routing, in prerouting or \
         by tc on the interface; a mark that is set later, or by no rule at all, has no effect. Check \
         cannot read the rules, but the service counts connections, and it has counted none since it was \
-        added or zeroed. If clients did connect, the rules are missing: lvsctl plan shows them. \
-        Otherwise this note disappears with the first client.";
+        added or zeroed. Where clients were seen that ask for it, and are refused or not balanced, this \
+        is an error: the rules are missing, and lvsctl plan shows them. Otherwise it is a note that \
+        disappears with the first client.";
 
     SHADOWED_BY_MARK = "LVS055", Warning, Services,
     title: "A mark takes the packets of another service",
@@ -56,30 +60,59 @@ pub(super) fn shadowed(cluster: &Cluster) -> Vec<Finding> {
 
 /// Reports services without any connection: the rules of a firewall cannot be read, only their effect.
 pub(super) fn never_marked(scene: &DirectorScene<'_>) -> Vec<Finding> {
-    let readings = scene
-        .facts
-        .two_readings()
-        .filter(|_| !scene.facts.is_standby());
-    if readings.is_none() {
-        return Vec::new();
-    }
     scene
-        .cluster
-        .services()
+        .traffic()
         .iter()
-        .filter(|service| is_marked(service))
-        .filter_map(|service| scene.index.listed(&service.service.id))
-        .filter(|listed| listed.status.stats.connections == 0)
-        .map(|listed| {
-            scene
-                .finding(
-                    &NEVER_MARKED,
-                    listed.status.service.id,
-                    "it has not counted any connection",
-                )
-                .fix("load the rules that lvsctl plan FILE prints with nft -f")
-        })
+        .filter(|traffic| is_marked(traffic.service))
+        .filter_map(|traffic| scene.unmarked(traffic))
+        .map(|finding| finding.fix("load the rules that lvsctl plan FILE prints with nft -f"))
         .collect()
+}
+
+impl DirectorScene<'_> {
+    fn unmarked(&self, traffic: &Traffic<'_>) -> Option<Finding> {
+        let id = traffic.service.service.id;
+        let finding = |seen: String| self.finding(&NEVER_MARKED, id, seen);
+        if let Some(count) = self.refused_unmarked(traffic) {
+            let seen = format!(
+                "{} with a reset, and it counted no connection",
+                counted(count, "client was refused", "clients were refused")
+            );
+            return Some(finding(seen).severity(Severity::Error));
+        }
+        if let Some(datagrams) = self.unbalanced(traffic) {
+            let seen = format!(
+                "{} datagrams to udp {} arrived, and it counted no packet",
+                datagrams.count, datagrams.address
+            );
+            return Some(finding(seen).severity(Severity::Error));
+        }
+        let is_unused = traffic.after.status.stats.connections == 0;
+        is_unused.then(|| finding("it has not counted any connection".to_owned()))
+    }
+
+    /// Returns the number of clients that asked for a service and were refused by this director itself, if IPVS has got
+    /// none of its packets meanwhile.
+    fn refused_unmarked(&self, traffic: &Traffic<'_>) -> Option<usize> {
+        let id = traffic.service.service.id;
+        let connections = self.index.connections(&id);
+        let is_balanced = connections.iter().any(|seen| seen.before.is_none());
+        if is_balanced || traffic.has_got_connections() {
+            return None;
+        }
+        let is_received = |address| {
+            let to = Match {
+                protocol: Protocol::TCP,
+                address,
+            };
+            let receiver = self.cluster.receiver(&to);
+            receiver.is_some_and(|receiver| receiver.service.id == id)
+        };
+        let requests = self.facts.requests.iter();
+        let asked = requests.filter(|requests| is_received(requests.address));
+        let count: usize = asked.map(|requests| requests.rejected.len()).sum();
+        (count > 0).then_some(count)
+    }
 }
 
 const fn is_marked(service: &VirtualService) -> bool {

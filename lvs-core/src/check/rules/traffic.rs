@@ -1,6 +1,7 @@
 //! What counters and connections tell: whether clients come, answers pass, and all servers get their share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 
 use super::thresholds::is_full;
 use crate::check::finding::Finding;
@@ -41,6 +42,8 @@ kinds! {
 
 /// From this number of new connections on, all of them to one of several servers are no accident.
 const ONE_SIDED: u64 = 8;
+/// From this number of clients on that get no answer it is no accident.
+const SEVERAL: usize = 2;
 /// From this number of packets on no answer will come: a request is repeated a few times.
 const UNANSWERED: u64 = 3;
 
@@ -61,7 +64,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
 pub(super) struct Traffic<'a> {
     pub(super) service: &'a VirtualService,
     before: &'a ServiceEntryStatus,
-    after: &'a ServiceEntryStatus,
+    pub(super) after: &'a ServiceEntryStatus,
 }
 
 impl DirectorScene<'_> {
@@ -134,27 +137,61 @@ impl DirectorScene<'_> {
             .sockets()
             .iter()
             .any(|to| to.protocol == Protocol::TCP);
+        let clients = self.masqueraded_clients(traffic.service);
         let (_, answered) = traffic.new_packets();
-        if has_states || answered == 0 {
+        if (has_states || answered == 0) && clients.values().all(|seen| seen.answered == 0) {
             return Vec::new();
         }
         traffic
             .grown()
             .filter(|(after, _)| after.destination.forwarding == Forwarding::Masquerade)
             .filter_map(|(after, before)| {
+                let rip = after.destination.id;
+                let seen = clients.get(&SocketAddr::new(rip.address, rip.port));
                 let packets_in = grown_by(before, after, |stats| stats.packets_in);
-                let is_silent = packets_in >= UNANSWERED
+                let is_silent = !has_states
+                    && packets_in >= UNANSWERED
                     && grown_by(before, after, |stats| stats.packets_out) == 0;
-                let server = self
-                    .cluster
-                    .node_of(traffic.service, after.destination.id.address)?;
-                is_silent.then(|| {
-                    let seen = format!("{packets_in} packets went to {server}, and none came back");
-                    self.finding(&NO_ANSWERS, (id, after.destination.id), seen)
-                        .fix(format!("lvsctl check FILE --node {server}, on {server}"))
-                })
+                let server = self.cluster.node_of(traffic.service, rip.address)?;
+                let seen = match seen {
+                    // Counters are late.
+                    Some(Clients { answered: 1.., .. }) => return None,
+                    Some(Clients {
+                        unanswered: count @ SEVERAL..,
+                        ..
+                    }) => format!("{count} clients sent datagrams to {server}, and none came back"),
+                    _ if is_silent => {
+                        format!("{packets_in} packets went to {server}, and none came back")
+                    }
+                    _ => return None,
+                };
+                Some(
+                    self.finding(&NO_ANSWERS, (id, rip), seen)
+                        .fix(format!("lvsctl check FILE --node {server}, on {server}")),
+                )
             })
             .collect()
+    }
+
+    /// Counts the clients of masqueraded datagrams that were seen, by the real server that IPVS has chosen for them.
+    pub(super) fn masqueraded_clients(
+        &self,
+        service: &VirtualService,
+    ) -> BTreeMap<SocketAddr, Clients> {
+        let mut found: BTreeMap<_, Clients> = BTreeMap::new();
+        let connections = self.index.connections(&service.service.id).iter();
+        let datagrams = connections
+            .map(|seen| seen.now)
+            .filter(|now| now.protocol == Protocol::UDP && service.is_masqueraded());
+        for connection in datagrams {
+            let Some(seen) = self.facts.datagrams_at(connection.service) else {
+                continue;
+            };
+            let clients = found.entry(connection.destination).or_default();
+            clients.answered += usize::from(seen.answered.contains(&connection.client));
+            clients.unanswered += usize::from(seen.unanswered.contains(&connection.client));
+        }
+        found
     }
 
     fn one_gets_all(&self, traffic: &Traffic<'_>) -> Option<Finding> {
@@ -172,7 +209,25 @@ impl DirectorScene<'_> {
     }
 }
 
+/// Counts clients of datagrams by what became of these.
+#[derive(Default)]
+pub(super) struct Clients {
+    answered: usize,
+    /// Those that nothing has answered for a second.
+    pub(super) unanswered: usize,
+}
+
 impl Traffic<'_> {
+    /// Returns whether IPVS has got packets for the service between the readings.
+    pub(super) fn has_got_packets(&self) -> bool {
+        self.new_packets().0 > 0
+    }
+
+    /// Returns whether a connection of the service was counted between the readings.
+    pub(super) fn has_got_connections(&self) -> bool {
+        self.new_connections() > 0
+    }
+
     /// Returns the packets in and out between the readings. Counters that were zeroed meanwhile count as 0.
     fn new_packets(&self) -> (u64, u64) {
         let (before, after) = (&self.before.status.stats, &self.after.status.stats);

@@ -69,7 +69,9 @@ impl<T> NodeScene<'_, T> {
             listener.receives(wanted)
         });
         let seen = "datagrams arrive and remain in the queue, and none is answered";
-        (is_unread && self.facts.silent.contains(&address)).then(|| {
+        let seen_here = self.facts.datagrams_at(address);
+        let is_silent = seen_here.is_some_and(|datagrams| datagrams.answered.is_empty());
+        (is_unread && is_silent).then(|| {
             self.finding(&UNACCEPTED, format!("{protocol} {address}"), seen)
                 .fix(format!("restart the server of {}", service.service.id))
         })

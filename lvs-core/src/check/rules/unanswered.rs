@@ -3,14 +3,18 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
+use super::traffic::Traffic;
+use crate::check::command;
+use crate::check::datagrams::DatagramsFact;
 use crate::check::facts::{IpvsReading, ListeningSocket};
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::requests::RequestsFact;
 use crate::check::scene::{DirectorScene, RealServerScene};
 use crate::check::severity::Severity;
+use crate::check::words::counted;
 use crate::cluster::{Match, VirtualService};
-use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol, ServiceId};
+use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol, ServiceFlags, ServiceId};
 
 kinds! {
     UNANSWERED = "LVS083", Error, Routing,
@@ -28,12 +32,18 @@ kinds! {
         a rule with a probability drops them. Allow the service's port in both directions.";
 }
 
+/// From this number of datagrams on it is no accident that none is answered.
+const DATAGRAMS: u64 = 2;
+
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
     scene
         .arrivals()
         .map(|(_, wanted)| wanted)
-        .filter(|wanted| wanted.protocol == Protocol::TCP && scene.is_heard(*wanted))
-        .filter_map(|wanted| scene.unanswered(wanted.address))
+        .filter(|wanted| scene.is_heard(*wanted))
+        .filter_map(|wanted| match wanted.protocol {
+            Protocol::TCP => scene.unanswered(wanted.address),
+            _ => scene.undelivered(wanted.address),
+        })
         .collect()
 }
 
@@ -50,6 +60,7 @@ pub(super) fn on_director(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .requests
         .iter()
         .filter_map(|requests| scene.lost_here(requests, table))
+        .chain(scene.lost_datagrams())
         .collect()
 }
 
@@ -70,8 +81,12 @@ impl RealServerScene<'_> {
         }
         let seen = match (requests.unanswered.len(), requests.refused) {
             (0, 0) => return None,
+            (0, 1) => "1 request arrived, and was refused with a reset".to_owned(),
             (0, count) => format!("{count} requests arrived, and each was refused with a reset"),
-            (count, _) => format!("{count} clients asked in vain, and no answer left"),
+            (count, _) => format!(
+                "{} in vain, and no answer left",
+                counted(count, "client asked", "clients asked")
+            ),
         };
         let object = format!("tcp {address}");
         Some(
@@ -80,6 +95,52 @@ impl RealServerScene<'_> {
                 .fix(format!("or allow {object} and its answers in the firewall")),
         )
     }
+
+    /// Reports datagrams that arrive and reach no program. (That none is answered may be meant.)
+    fn undelivered(&self, address: SocketAddr) -> Option<Finding> {
+        let datagrams = self
+            .silent_at(address)
+            .filter(|datagrams| datagrams.are_lost())?;
+        let object = format!("udp {address}");
+        let seen = format!(
+            "{} datagrams arrived, programs have not read them, and no answer left",
+            datagrams.count
+        );
+        Some(
+            self.finding(&UNANSWERED, &object, seen)
+                .fix(RULES)
+                .fix(format!("or allow {object} and its answers in the firewall")),
+        )
+    }
+
+    /// Returns what was sent to a socket from which nothing came back.
+    fn silent_at(&self, address: SocketAddr) -> Option<&DatagramsFact> {
+        self.facts
+            .datagrams_at(address)
+            .filter(|datagrams| !datagrams.unanswered.is_empty() && datagrams.answered.is_empty())
+    }
+
+    /// Returns which datagrams are read and not answered, as a reason not to call routing sound: a firewall drops the
+    /// answers, or the program gives none.
+    pub(in crate::check) fn silence(&self) -> Option<String> {
+        let silent = self
+            .arrivals()
+            .map(|(_, wanted)| wanted)
+            .filter(|wanted| wanted.protocol == Protocol::UDP && self.is_heard(*wanted))
+            .find_map(|wanted| self.silent_at(wanted.address))
+            .filter(|silent| !silent.are_lost())?;
+        Some(format!(
+            "datagrams to udp {} arrived, and no answer left: the program gives none, or a firewall drops them",
+            silent.address
+        ))
+    }
+}
+
+impl DatagramsFact {
+    /// Returns whether they were lost before a program could read them.
+    const fn are_lost(&self) -> bool {
+        self.undelivered && self.count >= DATAGRAMS
+    }
 }
 
 impl DirectorScene<'_> {
@@ -87,16 +148,130 @@ impl DirectorScene<'_> {
     fn lost_here(&self, requests: &RequestsFact, table: &IpvsReading) -> Option<Finding> {
         let (service, lost) = self.lost(requests, table)?;
         let own = requests.address;
-        let finding = self
-            .finding(&UNANSWERED, service.service.id, lost.seen(own)?)
-            .fix(RULES)
-            .fix(format!(
-                "or allow tcp {own}, and its answers, in the firewall"
-            ));
+        let id = service.service.id;
+        let finding = match self.taking(id).filter(|_| lost.is_before()) {
+            Some(other) => self.taken(id, &lost.seen(own)?, other),
+            None => self.finding(&UNANSWERED, id, lost.seen(own)?),
+        };
+        let finding = finding.fix(RULES).fix(format!(
+            "or allow tcp {own}, and its answers, in the firewall"
+        ));
         Some(match lost.is_sometimes() {
             true => finding.severity(Severity::Warning),
             false => finding,
         })
+    }
+
+    /// Reports packets that a service of the table may have taken which the file does not name.
+    fn taken(&self, id: ServiceId, seen: &str, other: ServiceId) -> Finding {
+        let seen =
+            format!("{seen}; {other} is in the table, but not in the file, and may take them");
+        self.finding(&UNANSWERED, id, seen).fix(format!(
+            "{}  # where a firewall marks packets of {id} for it",
+            command::delete_service(other)
+        ))
+    }
+
+    /// Returns a service by firewall mark that the file does not name, and that is none of probes: a mark comes before
+    /// an address.
+    fn taking(&self, id: ServiceId) -> Option<ServiceId> {
+        let is_of_file = |other: &ServiceId| {
+            self.cluster
+                .services()
+                .iter()
+                .any(|service| service.service.id == *other)
+        };
+        self.facts
+            .now()?
+            .services
+            .iter()
+            .map(|listed| listed.status.service.id)
+            .filter(|other| !is_of_file(other))
+            .find(|other| match other {
+                ServiceId::Fwmark { mark, family } => {
+                    *family == id.family() && !self.cluster.marks().contains(*mark)
+                }
+                ServiceId::Socket { .. } => false,
+            })
+    }
+
+    /// Reports datagrams that IPVS does not get.
+    fn lost_datagrams(&self) -> Vec<Finding> {
+        self.traffic()
+            .iter()
+            // Of those that no rule marks another finding tells.
+            .filter(|traffic| !matches!(traffic.service.service.id, ServiceId::Fwmark { .. }))
+            .filter_map(|traffic| {
+                let id = traffic.service.service.id;
+                let own = self.unbalanced(traffic)?;
+                let seen = format!(
+                    "{} datagrams to udp {} arrived, and IPVS got no packet",
+                    own.count, own.address
+                );
+                let finding = match self.taking(id) {
+                    Some(other) => self.taken(id, &seen, other),
+                    None => self.finding(&UNANSWERED, id, seen),
+                };
+                Some(finding.fix(RULES).fix(format!(
+                    "or allow udp {}, and its answers, in the firewall",
+                    own.address
+                )))
+            })
+            .collect()
+    }
+
+    /// Returns datagrams for a service that arrived while it counted no packet, and of whose clients none is in the
+    /// table.
+    pub(super) fn unbalanced(&self, traffic: &Traffic<'_>) -> Option<&DatagramsFact> {
+        let service = traffic.service;
+        // Without entries only counters tell, which are late.
+        if service.service.flags.contains(ServiceFlags::ONE_PACKET) || traffic.has_got_packets() {
+            return None;
+        }
+        let is_known = |own: SocketAddr, client: &SocketAddr| {
+            self.facts
+                .readings
+                .iter()
+                .flat_map(|reading| &reading.connections)
+                .any(|known| {
+                    known.protocol == Protocol::UDP
+                        && known.service == own
+                        && known.client == *client
+                })
+        };
+        self.facts.datagrams.iter().find(|datagrams| {
+            let to = Match {
+                protocol: Protocol::UDP,
+                address: datagrams.address,
+            };
+            self.cluster
+                .receiver(&to)
+                .is_some_and(|receiver| receiver.service.id == service.service.id)
+                && datagrams.count >= DATAGRAMS
+                && !datagrams.unanswered.is_empty()
+                && datagrams.answered.is_empty()
+                && !datagrams
+                    .unanswered
+                    .iter()
+                    .any(|client| is_known(datagrams.address, client))
+        })
+    }
+
+    /// Returns which masqueraded datagrams remained without an answer, as a reason not to call traffic sound.
+    pub(in crate::check) fn unanswered_datagrams(&self) -> Option<String> {
+        let (server, count) = self.traffic().iter().find_map(|traffic| {
+            self.masqueraded_clients(traffic.service)
+                .into_iter()
+                .find(|(_, clients)| clients.unanswered > 0)
+                .map(|(destination, clients)| {
+                    let server = self.server(traffic.service, destination);
+                    (server, clients.unanswered)
+                })
+        })?;
+        Some(format!(
+            "{} to {server}, and no answer passed for a second",
+            counted(count, "client sent datagrams", "clients sent datagrams")
+        ))
     }
 
     /// Returns requests that this director loses, as a reason not to call its traffic sound.
@@ -195,7 +370,12 @@ impl Lost {
         } else {
             ""
         };
-        let again = |count| format!("{count} clients asked {own} in vain");
+        let again = |count| {
+            format!(
+                "{} {own} in vain",
+                counted(count, "client asked", "clients asked")
+            )
+        };
         Some(match *self {
             Self {
                 behind: count @ 1..,
@@ -224,15 +404,21 @@ impl Lost {
                 rejected: count @ 1..,
                 ..
             } => format!(
-                "{count} clients asked {own} and were refused with a reset, and IPVS got no packet{also}"
+                "{} {own} and got resets, and IPVS got no packet{also}",
+                counted(count, "client asked", "clients asked")
             ),
             _ => return None,
         })
     }
 
+    /// Returns whether requests are lost before IPVS gets them, and nowhere else.
+    const fn is_before(&self) -> bool {
+        self.behind == 0 && self.here == 0 && self.back == 0
+    }
+
     /// Returns whether only some requests of the same clients are lost, as by a limit.
     const fn is_sometimes(&self) -> bool {
-        self.is_balanced && self.behind == 0 && self.here == 0 && self.back == 0
+        self.is_balanced && self.is_before()
     }
 }
 

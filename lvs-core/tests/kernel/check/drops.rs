@@ -220,6 +220,16 @@ pub(crate) fn a_firewall_of_the_director() {
     opening_fixes(Code::UNANSWERED, "director", &[&local_node(DR, "")], &rules);
 }
 
+/// No table of a host shows what becomes of datagrams.
+pub(crate) fn a_firewall_against_datagrams() {
+    let udp = "address = \"172.16.5.11:80\"\nprotocol = \"udp\"";
+    let texts = [NAT, DR].map(|text| text.replace("address = \"172.16.5.11:80\"", udp));
+    let texts = texts.each_ref().map(String::as_str);
+    let rules = ["INPUT -p udp --dport 80"];
+    opening_fixes(Code::UNANSWERED, RS, &texts, &rules);
+    opening_fixes(Code::UNANSWERED, "director", &texts, &rules);
+}
+
 /// The kernel connects its clients, and nothing replies.
 pub(crate) fn a_program_that_hangs() {
     for text in [NAT, DR] {

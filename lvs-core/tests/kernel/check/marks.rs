@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lvs_core::check::Code;
+use lvs_core::check::{Code, Severity};
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::MacAddress;
 use lvs_core::{Host, IfName};
@@ -22,6 +22,7 @@ pub(crate) fn no_rule_that_marks() {
     assert_eq!(web.answers(), vec![None; web.answers().len()]);
     let finding = only(&web.check("director"), Code::NEVER_MARKED);
     assert_eq!(finding.object.to_string(), web.service.to_string());
+    assert_eq!(finding.severity, Severity::Error, "{finding}");
     web.lab.load_rules().unwrap();
     web.fixed("director");
 }

@@ -74,6 +74,7 @@ lvs_lab::tests! {
     drops::a_firewall_of_a_real_server,
     #[long]
     drops::a_firewall_of_the_director,
+    drops::a_firewall_against_datagrams,
     drops::a_program_that_hangs,
     drops::a_full_queue,
     drops::a_program_of_datagrams_that_hangs,
@@ -82,6 +83,8 @@ lvs_lab::tests! {
     operators::containers_on_the_network_of_real_servers,
     operators::a_route_to_a_real_server_by_lo,
     operators::a_route_by_the_wrong_host,
+    operators::rules_and_bridges_are_never_called_right,
+    operators::routes_by_another_host_are_never_called_right,
     operators::a_real_ip_that_arp_hides,
     #[long]
     operators::an_interface_that_became_a_port,

@@ -1,13 +1,13 @@
 //! What an operator, or another program, does to a node that works: bridges of containers, rules of a VPN, copied
 //! machines.
 
-use lvs_core::check::{Area, Code};
+use lvs_core::check::{Area, Code, Report};
 use lvs_lab::{load_module, run_tool};
 
 use crate::check::drops::{forget_neighbours, is_refuted};
 use crate::check::support::{NAT_OF_IPV6, ip};
 use crate::check::web::{Web, only};
-use crate::check::{DR, NAT};
+use crate::check::{DR, NAT, SIX};
 
 const RS: &str = "realserver1";
 
@@ -85,6 +85,40 @@ pub(crate) fn a_route_by_the_wrong_host() {
     assert!(!web.works());
     let report = web.check_until(RS, Code::ASTRAY);
     web.not_reassured(RS, &report);
+    web.fix(&only(&report, Code::ASTRAY));
+    web.fixed(RS);
+}
+
+pub(crate) fn rules_and_bridges_are_never_called_right() {
+    const RULE: &[&str] = &[
+        "route add default via 192.168.1.13 table 77",
+        "rule add from 172.16.5.11 lookup 77 priority 90",
+    ];
+    const BRIDGE: &[&str] = &[
+        "link add du0 type dummy",
+        "link set du0 up",
+        "address add 198.18.0.5/16 dev du0",
+    ];
+    is_never_called_right(DR, RULE);
+    is_never_called_right(DR, BRIDGE);
+}
+
+pub(crate) fn routes_by_another_host_are_never_called_right() {
+    is_never_called_right(DR, &["route add 198.18.0.0/16 via 192.168.1.13"]);
+    is_never_called_right(SIX, &["-6 route add 2001:2::/64 via 2001:db8:1::13"]);
+}
+
+/// With clients and without them.
+fn is_never_called_right(text: &str, lines: &[&str]) {
+    let web = Web::new(text);
+    web.on(RS, |_| ip(lines));
+    let is_called_right = |report: &Report| report.sound().any(|area| area == Area::Routing);
+    assert!(!is_called_right(&web.check_alone(RS, None)), "{lines:?}");
+    assert!(!web.works(), "{lines:?}");
+    for _ in 0..3 {
+        assert!(!is_called_right(&web.check(RS)), "{lines:?}");
+    }
+    let report = web.check_until(RS, Code::ASTRAY);
     web.fix(&only(&report, Code::ASTRAY));
     web.fixed(RS);
 }

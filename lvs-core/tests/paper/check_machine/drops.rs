@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use lvs_core::check::{self, Code, Facts, Gather, RequestsFact, Severity};
+use lvs_core::check::{
+    self, Area, Code, DatagramsFact, Facts, Gather, ListeningSocket, RequestsFact, Severity,
+};
 use lvs_core::ipvs::{Protocol, Seconds};
 use lvs_core::net::{Link, Qdisc};
 
@@ -203,10 +205,121 @@ fn requests_that_do_not_reach_ipvs() {
     let report = check::on_node(&nat, &facts);
     assert_eq!(report.findings()[0].severity, Severity::Warning);
     assert_eq!(found(&nat, &facts), [Code::UNANSWERED]);
-    assert!(!report.sound().any(|area| area == check::Area::Traffic));
+    assert!(!report.sound().any(|area| area == Area::Traffic));
     // An address of the director that is no service's.
     facts.requests[0].address = "172.16.5.11:22".parse().unwrap();
     assert_eq!(found(&nat, &facts), []);
+}
+
+/// Datagrams that arrive at the director while nothing is counted.
+#[test]
+fn datagrams_that_ipvs_does_not_get() {
+    let udp = "scheduler = \"rr\"\nprotocol = \"udp\"";
+    let udp = cluster(&NAT.replace("scheduler = \"rr\"", udp));
+    let mut facts = director(&udp);
+    facts.readings[1] = facts.readings[0].clone();
+    facts.readings[1].at = Gather::PAUSE;
+    let mut datagrams = DatagramsFact::new("172.16.5.11:80".parse().unwrap());
+    datagrams.unanswered = clients(&[1, 2, 3]).collect();
+    datagrams.count = 3;
+    facts.datagrams = vec![datagrams];
+    assert_eq!(found(&udp, &facts), [Code::UNANSWERED]);
+    let known = clients(&[2]).map(|client| {
+        let server = "192.168.1.12:80";
+        connection(Protocol::UDP, &client.to_string(), server, "UDP", 299)
+    });
+    facts.readings[1].connections.extend(known);
+    assert!(!found(&udp, &facts).contains(&Code::UNANSWERED));
+    facts.readings[1].connections.clear();
+    facts.datagrams[0].answered = clients(&[4]).collect();
+    assert!(!found(&udp, &facts).contains(&Code::UNANSWERED));
+}
+
+/// An unmanaged service by a mark, without destinations.
+#[test]
+fn a_mark_that_the_file_does_not_name_is_named() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    facts.readings[1].at = Gather::PAUSE;
+    let mut other = facts.readings[1].services[0].clone();
+    other.destinations.clear();
+    // The first one is of a probe.
+    for id in ["fwmark 1280769515 ipv4", "fwmark 5 ipv4"] {
+        other.status.service.id = id.parse().unwrap();
+        facts.readings[1].services.push(other.clone());
+    }
+    let mut asked = requests("172.16.5.11:80");
+    asked.unanswered = clients(&[1, 2]).collect();
+    facts.requests = vec![asked];
+    let report = check::on_node(&nat, &facts);
+    let [finding] = report.findings() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(finding.code, Code::UNANSWERED);
+    assert!(finding.seen.contains("fwmark 5 ipv4"), "{finding}");
+    let first = "lvsctl service delete -f 5  # where";
+    assert!(finding.fix[0].starts_with(first), "{finding}");
+}
+
+/// Clients of a service by a mark that the director itself refuses.
+#[test]
+fn clients_that_no_rule_marks_are_an_error() {
+    let marked = "fwmark = 1\nmatch = [\"tcp 172.16.5.11:80\"]\n";
+    let marked = cluster(&NAT.replace("address = \"172.16.5.11:80\"\n", marked));
+    let mut facts = director(&marked);
+    facts.readings[1] = facts.readings[0].clone();
+    facts.readings[1].at = Gather::PAUSE;
+    let mut asked = requests("172.16.5.11:80");
+    asked.rejected = clients(&[1, 2]).collect();
+    facts.requests = vec![asked];
+    let report = check::on_node(&marked, &facts);
+    let [finding] = report.findings() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(
+        (finding.code, finding.severity),
+        (Code::NEVER_MARKED, Severity::Error)
+    );
+    facts.requests.clear();
+    assert!(!found(&marked, &facts).contains(&Code::NEVER_MARKED));
+    for reading in &mut facts.readings {
+        reading.services[0].status.stats.connections = 0;
+    }
+    let report = check::on_node(&marked, &facts);
+    let mut findings = report.findings().iter();
+    let note = findings.find(|finding| finding.code == Code::NEVER_MARKED);
+    assert_eq!(note.unwrap().severity, Severity::Note);
+}
+
+/// Whether a firewall drops them, or the program has no answer to give.
+#[test]
+fn datagrams_without_an_answer_on_a_real_server() {
+    let text = DR.replace(
+        "scheduler = \"wrr\"",
+        "scheduler = \"wrr\"\nprotocol = \"udp\"",
+    );
+    let dr = cluster(&text);
+    let mut facts = server();
+    facts.listeners.insert(ListeningSocket {
+        protocol: Protocol::UDP,
+        address: "0.0.0.0:80".parse().unwrap(),
+    });
+    let is_sound = |facts: &Facts| {
+        let report = check::on_node(&dr, facts);
+        report.sound().any(|area| area == Area::Routing)
+    };
+    assert!(is_sound(&facts));
+    let mut datagrams = DatagramsFact::new("172.16.5.11:80".parse().unwrap());
+    datagrams.unanswered = clients(&[1, 2, 3]).collect();
+    datagrams.count = 3;
+    facts.datagrams = vec![datagrams];
+    assert_eq!(found(&dr, &facts), [], "the program has read them");
+    assert!(!is_sound(&facts));
+    facts.datagrams[0].undelivered = true;
+    assert_eq!(found(&dr, &facts), [Code::UNANSWERED]);
+    facts.datagrams[0].answered = clients(&[4]).collect();
+    assert_eq!(found(&dr, &facts), []);
+    assert!(is_sound(&facts));
 }
 
 #[test]
@@ -274,7 +387,7 @@ fn clients_that_make_no_progress_are_no_reassurance() {
     let mut facts = director(&nat);
     let is_ok = |facts: &Facts| {
         let report = check::on_node(&nat, facts);
-        report.sound().any(|area| area == check::Area::Traffic)
+        report.sound().any(|area| area == Area::Traffic)
     };
     assert!(is_ok(&facts));
     let mut asked = requests("172.16.5.11:80");

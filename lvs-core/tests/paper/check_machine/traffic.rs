@@ -1,8 +1,9 @@
 //! What connections and counters tell.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use lvs_core::check::{self, Area, Code, Facts, Gather, RequestsFact, Severity};
+use lvs_core::check::{self, Area, Code, DatagramsFact, Facts, Gather, RequestsFact, Severity};
 use lvs_core::ipvs::{Protocol, Weight};
 
 use crate::check_machine::facts::{
@@ -110,8 +111,8 @@ fn clients_that_gave_up_are_told_until_others_are_answered() {
         assert!(report.findings().is_empty(), "{report:?}");
         (traffic.is_ok(), traffic.to_string())
     };
-    let given_up = "not examined traffic: 1 connections to realserver1 got no answer until their \
-                    clients gave up, the last one 22 s ago (SYN_RECV), and none was established \
+    let given_up = "not examined traffic: 1 connection to realserver1 got no answer until its \
+                    client gave up, the last one 22 s ago (SYN_RECV), and none was established \
                     during the check: ask the service and check again";
     assert_eq!(line(&facts), (false, given_up.to_owned()));
     for (reading, expires) in facts.readings.iter_mut().zip([880, 877]) {
@@ -122,11 +123,11 @@ fn clients_that_gave_up_are_told_until_others_are_answered() {
         .connections
         .push(entry(3, "FIN_WAIT", 119));
     let ok = "ok traffic: every TCP connection that asked during the check is established; \
-              1 connections before it were given up without an answer";
+              1 connection before it was given up without an answer";
     assert_eq!(line(&facts), (true, ok.to_owned()));
     facts.readings[1].connections.push(entry(4, "SYN_RECV", 58));
     let waiting =
-        "not examined traffic: 1 connections to realserver1 wait for an answer (SYN_RECV)";
+        "not examined traffic: 1 connection to realserver1 waits for an answer (SYN_RECV)";
     assert_eq!(line(&facts), (false, waiting.to_owned()));
 }
 
@@ -148,6 +149,85 @@ fn a_real_server_whose_datagrams_are_not_answered_is_named() {
     };
     assert_eq!(finding.code, Code::NO_ANSWERS);
     assert!(finding.fix[0].contains("--node realserver2"), "{finding}");
+}
+
+/// Of a service with few clients, one of which waits while check watches.
+#[test]
+fn a_server_that_has_never_answered_is_told_by_one_that_waits() {
+    let nat = cluster(NAT);
+    let entry = |port: u16, server: &str, state, expires| {
+        let client = format!("198.51.100.7:{port}");
+        connection(Protocol::TCP, &client, server, state, expires)
+    };
+    let (first, second) = ("192.168.1.12:80", "192.168.1.13:80");
+    let mut facts = director(&nat);
+    facts.readings[1].at = Gather::PAUSE;
+    facts.readings[0].connections = vec![entry(1, first, "SYN_RECV", 40)];
+    facts.readings[1].connections = vec![
+        entry(1, first, "SYN_RECV", 38),
+        entry(2, first, "SYN_RECV", 58),
+        entry(3, second, "FIN_WAIT", 119),
+    ];
+    let report = check::on_node(&nat, &facts);
+    let [finding] = report.findings() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(
+        (finding.code, finding.severity),
+        (Code::HALF_OPEN, Severity::Warning)
+    );
+    let search = "lvsctl check FILE --arp  # here: another host may have 192.168.1.12";
+    assert!(finding.fix[1].contains(search), "{finding}");
+    let again = entry(4, first, "SYN_RECV", 57);
+    facts.readings[1].connections.push(again);
+    let report = check::on_node(&nat, &facts);
+    assert_eq!(report.findings()[0].severity, Severity::Error);
+    facts.readings[1].connections.pop();
+    let before = entry(5, first, "TIME_WAIT", 110);
+    facts.readings[1].connections.push(before);
+    assert_eq!(found(&nat, &facts), [], "it has answered another one");
+}
+
+/// Datagrams are told apart by the real server that IPVS has chosen for their client.
+#[test]
+fn datagrams_are_judged_by_real_server() {
+    let udp = cluster(&NAT.replace(
+        "scheduler = \"rr\"",
+        "scheduler = \"rr\"\nprotocol = \"udp\"",
+    ));
+    let client = |number: u8| SocketAddr::from(([198, 51, 100, number], 4000));
+    let facts = |unanswered: &[u8], answered: &[u8]| {
+        let mut facts = director(&udp);
+        let servers = [
+            ("192.168.1.12:80", unanswered),
+            ("192.168.1.13:80", answered),
+        ];
+        let entries = servers.into_iter().flat_map(|(server, numbers)| {
+            numbers.iter().map(move |number| {
+                let client = client(*number).to_string();
+                connection(Protocol::UDP, &client, server, "UDP", 299)
+            })
+        });
+        facts.readings[1].connections.extend(entries);
+        let mut datagrams = DatagramsFact::new("172.16.5.11:80".parse().unwrap());
+        datagrams.answered = answered.iter().copied().map(client).collect();
+        datagrams.unanswered = unanswered.iter().copied().map(client).collect();
+        facts.datagrams = vec![datagrams];
+        facts
+    };
+    let of_one = facts(&[1, 2], &[3]);
+    let report = check::on_node(&udp, &of_one);
+    let [finding] = report.findings() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(finding.code, Code::NO_ANSWERS);
+    assert!(finding.fix[0].contains("--node realserver1"), "{finding}");
+    let doubtful = facts(&[1], &[3]);
+    assert_eq!(found(&udp, &doubtful), []);
+    let report = check::on_node(&udp, &doubtful);
+    assert!(!report.sound().any(|area| area == Area::Traffic));
+    let report = check::on_node(&udp, &facts(&[], &[1, 3]));
+    assert!(report.sound().any(|area| area == Area::Traffic));
 }
 
 /// Clients that ask every second renew their entries: a reading between shows that they wait.
