@@ -37,7 +37,7 @@ macro_rules! kernel_name {
             /// interface may be called 网卡, and bytes that are not UTF-8 are replaced.
             pub(crate) fn reported(name: &[u8]) -> Option<Self> {
                 let name = String::from_utf8_lossy(name);
-                (!name.is_empty()).then(|| Self(name.into_owned().into()))
+                (!name.is_empty()).then(|| Self(SharedText::Shared(name.as_ref().into())))
             }
         }
 
