@@ -44,7 +44,7 @@ pub use scope::Scope;
 /// let before = Observed::default();
 /// assert_eq!(before.find(&id), None);
 ///
-/// let step = Step { change: Change::Add(vip.into()), why: "clients connect to it".to_owned() };
+/// let step = Step { change: Change::Add(vip.into()), why: "clients connect to it".into() };
 /// let after = before.after(&step);
 /// assert_eq!(after.find(&id).as_ref(), step.change.after());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
