@@ -38,9 +38,15 @@ impl Size {
         routes: 0,
     };
 
-    /// Returns the cluster.
+    /// Returns the cluster by direct routing.
     #[must_use]
     pub fn cluster(self) -> Cluster {
+        self.cluster_by(Forwarding::DirectRouting)
+    }
+
+    /// Returns the cluster by a forwarding method.
+    #[must_use]
+    pub fn cluster_by(self, forwarding: Forwarding) -> Cluster {
         let mut director = Director::new("director".parse().unwrap());
         director.addresses = (0..self.vips)
             .map(|number| address("eth0", vip(number), 32))
@@ -54,9 +60,7 @@ impl Size {
                 let mut service = VirtualService::new(Service::new(id, SchedulerName::WRR));
                 service.destinations = servers
                     .iter()
-                    .map(|server| {
-                        VirtualDestination::new(server.name.clone(), Forwarding::DirectRouting)
-                    })
+                    .map(|server| VirtualDestination::new(server.name.clone(), forwarding))
                     .collect();
                 service
             })

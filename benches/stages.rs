@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use lvs_core::check;
 use lvs_core::cluster::{Plan, PlanOptions};
+use lvs_core::ipvs::Forwarding;
 
 use crate::clusters::Size;
 
@@ -62,7 +63,7 @@ pub type Work = Box<dyn FnOnce()>;
 pub type Stage = (&'static str, fn(Size) -> Work);
 
 /// What is measured.
-pub const STAGES: [Stage; 13] = [
+pub const STAGES: [Stage; 14] = [
     ("cluster", |size| {
         Box::new(move || drop(black_box(size.cluster())))
     }),
@@ -114,6 +115,10 @@ pub const STAGES: [Stage; 13] = [
             ..size
         }
         .cluster();
+        Box::new(move || drop(black_box(new.rollout(Some(&old)))))
+    }),
+    ("order-method", |size| {
+        let (old, new) = (size.cluster(), size.cluster_by(Forwarding::Masquerade));
         Box::new(move || drop(black_box(new.rollout(Some(&old)))))
     }),
     ("check", |size| {

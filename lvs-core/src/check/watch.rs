@@ -26,8 +26,8 @@ pub(super) struct Watch {
     unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
     unread: BTreeSet<SocketAddr>,
     overflows: u64,
-    /// The datagrams that programs have read, of IPv4 and of IPv6.
-    read: [u64; 2],
+    /// How many datagrams programs had read.
+    read: ReadDatagrams,
     qdiscs: Vec<Qdisc>,
 }
 
@@ -39,7 +39,7 @@ impl Watch {
             unaccepted: unaccepted(),
             unread: unread(),
             overflows: overflows(),
-            read: read(),
+            read: ReadDatagrams::now(),
             qdiscs: host.net().qdiscs().unwrap_or_default(),
         }
     }
@@ -90,12 +90,13 @@ impl Watch {
                 .or_insert_with(|| DatagramsFact::new(seen.own))
                 .add(&seen);
         }
-        let (now, queued) = (read(), unread());
+        let (now, queued) = (ReadDatagrams::now(), unread());
         for (own, datagrams) in &mut found {
-            let family = usize::from(Family::from(own.ip()) == Family::Ipv6);
-            let read = now[family].saturating_sub(self.read[family]);
+            let family = Family::from(own.ip());
+            let read = now.since(&self.read, family);
             let is_queued = queued.iter().any(|queue| queue.port() == own.port());
-            datagrams.undelivered = !is_queued && read * 2 < datagrams.count;
+            let is_lost = read.is_some_and(|read| read.saturating_mul(2) < datagrams.count);
+            datagrams.undelivered = !is_queued && is_lost;
         }
         found.into_values().collect()
     }
@@ -134,13 +135,29 @@ fn unread() -> BTreeSet<SocketAddr> {
         .collect()
 }
 
-/// Returns how many datagrams programs have read, of IPv4 and of IPv6.
-fn read() -> [u64; 2] {
-    let file = |name: &str| fs::read_to_string(format!("{NET}/{name}")).unwrap_or_default();
-    [
-        procfs::datagrams(&file("snmp")).unwrap_or_default(),
-        procfs::datagrams6(&file("snmp6")).unwrap_or_default(),
-    ]
+/// Holds how many datagrams programs have read, as far as that can be read itself.
+struct ReadDatagrams {
+    ipv4: Option<u64>,
+    ipv6: Option<u64>,
+}
+
+impl ReadDatagrams {
+    fn now() -> Self {
+        let file = |name: &str| fs::read_to_string(format!("{NET}/{name}")).unwrap_or_default();
+        Self {
+            ipv4: procfs::datagrams(&file("snmp")),
+            ipv6: procfs::datagrams6(&file("snmp6")),
+        }
+    }
+
+    /// Returns how many were read since; `None` if that is not known, which proves no loss.
+    fn since(&self, before: &Self, family: Family) -> Option<u64> {
+        let (now, before) = match family {
+            Family::Ipv4 => (self.ipv4, before.ipv4),
+            Family::Ipv6 => (self.ipv6, before.ipv6),
+        };
+        now?.checked_sub(before?)
+    }
 }
 
 /// Returns how many connections were dropped because a program did not accept those before them.

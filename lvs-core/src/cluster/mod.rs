@@ -59,7 +59,7 @@ pub use model::{
     DocumentErrors, Gateway, Match, NodeKind, NodeName, Position, RealServer, Role, Sync,
     VirtualDestination, VirtualService,
 };
-use observed::ObservedIndex;
+use observed::{IndexedService, ObservedIndex};
 pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};

@@ -25,7 +25,7 @@ use crate::net::{
     Address, AddressId, GueListener, PolicyRule, RefusingRoute, Route, RouteId, Tunnel,
 };
 use crate::sysctl::SysctlKey;
-pub(super) use index::ObservedIndex;
+pub(super) use index::{IndexedService, ObservedIndex};
 pub use scope::Scope;
 
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).

@@ -1,9 +1,9 @@
 //! How the directors of a cluster give way to those of the next one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use super::outage::MethodChange;
+use super::outage::{ChangedServer, in_one};
 use super::transition::Transition;
 use super::{RolloutAction, RolloutStep, steps};
 use crate::cluster::{Cluster, NodeName};
@@ -68,30 +68,42 @@ impl Parts {
         }
     }
 
-    /// Adds what clients feel of a changed forwarding method to the first step of either side.
-    pub(super) fn add_method_change(&mut self, handover: Handover, change: &MethodChange<'_>) {
-        let Self {
-            over,
-            directors,
-            removed,
-            losing,
-            ..
-        } = self;
-        // Each part with whether its steps are of directors.
-        let (over, losing) = ((over, false), (losing, false));
-        let (directors, removed) = ((directors, true), (removed, true));
-        let parts = match handover {
+    /// Adds what clients feel of changed forwarding methods to the first step of either side: of each real server, or of
+    /// the directors for all that are left.
+    pub(super) fn add_method_changes(
+        &mut self,
+        handover: Handover,
+        changed: Vec<ChangedServer<'_>>,
+    ) {
+        let names = changed.iter().map(|server| server.first.real_server);
+        let places: HashMap<_, _> = names.zip(0..).collect();
+        let mut left: Vec<_> = changed.iter().map(Some).collect();
+        for (steps, is_director) in self.by_time(handover) {
+            for step in steps {
+                let felt = match is_director {
+                    true => left.as_mut_slice(),
+                    false => places
+                        .get(&step.node)
+                        .and_then(|place| left.get_mut(*place..=*place))
+                        .unwrap_or_default(),
+                };
+                let felt = felt.iter_mut().filter_map(Option::take);
+                if let Some(outage) = in_one(felt.map(ChangedServer::outage)) {
+                    step.add_outage(outage);
+                }
+            }
+        }
+    }
+
+    /// Returns the parts at which clients can feel a change in the order of their steps, each with whether its steps are
+    /// of directors.
+    fn by_time(&mut self, handover: Handover) -> [(&mut Vec<RolloutStep>, bool); 4] {
+        let (over, losing) = ((&mut self.over, false), (&mut self.losing, false));
+        let (directors, removed) = ((&mut self.directors, true), (&mut self.removed, true));
+        match handover {
             Handover::MakeBeforeBreak => [over, removed, losing, directors],
             Handover::BreakBeforeMake => [removed, over, directors, losing],
             Handover::Growing | Handover::InPlace => [over, directors, losing, removed],
-        };
-        let mut steps = parts.into_iter().flat_map(|(steps, is_director)| {
-            let either =
-                move |step: &&mut RolloutStep| is_director || step.node == *change.real_server;
-            steps.iter_mut().filter(either)
-        });
-        if let Some(step) = steps.next() {
-            step.add_outage(change.outage());
         }
     }
 

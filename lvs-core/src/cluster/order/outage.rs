@@ -9,7 +9,7 @@ use super::transition::Transition;
 use crate::cluster::{Cluster, DesiredService, NodeName, VirtualService};
 use crate::ipvs::{DestinationId, Forwarding, ServiceId};
 
-/// So many lost destinations are named.
+/// So many lost destinations, or outages, are named.
 const NAMED: usize = 5;
 
 #[cfg(feature = "check")]
@@ -18,7 +18,7 @@ impl Cluster {
     /// step it is; those of a changed forwarding method are not among them.
     pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
         let transition = Transition { old, new: self };
-        let steps = transition.steps_with(None, std::iter::empty());
+        let steps = transition.steps_with(None, Vec::new());
         let is_director = |step: &&RolloutStep| self.director(step.node.as_str()).is_some();
         let director = steps.iter().find(is_director).map(|step| &step.node);
         let unserved = transition
@@ -97,27 +97,40 @@ impl<'a> Transition<'a> {
     /// Returns what has to be done before a director's step that serves the clients of a socket by a firewall mark.
     pub(super) fn unmarked(self) -> Option<String> {
         let Self { old, new } = self;
-        let mut marked = new
-            .services()
-            .iter()
-            .filter(|service| !service.matches.is_empty());
-        let by_mark = |service: &VirtualService| {
-            let was = old.services().iter();
-            let was = was.filter(|was| was.matches.is_empty());
-            let mut sockets: HashSet<_> = was.flat_map(VirtualService::sockets).collect();
-            sockets.retain(|socket| service.matches.contains(socket));
-            !sockets.is_empty()
-        };
-        let service = marked.find(|service| by_mark(service))?;
+        let were = old.services().iter();
+        let sockets: HashSet<_> = were
+            .filter(|was| was.matches.is_empty())
+            .flat_map(VirtualService::sockets)
+            .collect();
+        let mut services = new.services().iter();
+        let marked = services.find(|service| {
+            let mut matches = service.matches.iter();
+            matches.any(|socket| sockets.contains(socket))
+        })?;
         Some(format!(
             "before this step load the rules that its plan shows (nft -f): without its mark no packet reaches {}",
-            service.service.id
+            marked.service.id
         ))
+    }
+
+    /// Returns the real servers with destinations that change their forwarding method in a way that no order makes
+    /// smooth, in the order in which the file names them.
+    pub(super) fn changed_servers(self) -> Vec<ChangedServer<'a>> {
+        let mut servers: Vec<ChangedServer<'a>> = Vec::new();
+        let mut places = HashMap::new();
+        for first in self.method_changes() {
+            let place = *places.entry(first.real_server).or_insert(servers.len());
+            match servers.get_mut(place) {
+                Some(server) => server.others += 1,
+                None => servers.push(ChangedServer { first, others: 0 }),
+            }
+        }
+        servers
     }
 
     /// Returns the destinations that both have, with another forwarding method. What direct routing and the kinds of
     /// tunnels need, a real server has at the same time while it grows.
-    pub(super) fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
+    fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
         let old = services_by_id(self.old);
         self.new
             .services()
@@ -151,19 +164,40 @@ pub(crate) struct MethodChange<'a> {
     pub(crate) to: Forwarding,
 }
 
-impl MethodChange<'_> {
+/// Describes a real server whose connections fail while only one of director and real server has changed.
+pub(super) struct ChangedServer<'a> {
+    pub(super) first: MethodChange<'a>,
+    /// How many other services it serves by another method, too.
+    others: usize,
+}
+
+impl ChangedServer<'_> {
     pub(super) fn outage(&self) -> String {
-        let Self {
+        let MethodChange {
             service,
             real_server,
             from,
             to,
-        } = self;
+        } = &self.first;
+        let others = match self.others {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
         format!(
-            "{service} by {real_server}: connections fail until director and real server have both changed from {from} to {to} \
-             (drain it first)"
+            "{service}{others} by {real_server}: connections fail until director and real server have both changed from {from} \
+             to {to} (drain it first)"
         )
     }
+}
+
+/// Returns the first of several outages, and how many follow.
+pub(super) fn in_one(mut outages: impl Iterator<Item = String>) -> Option<String> {
+    let named: Vec<_> = outages.by_ref().take(NAMED).collect();
+    let text = (!named.is_empty()).then(|| named.join("; "))?;
+    Some(match outages.count() {
+        0 => text,
+        more => format!("{text}; and {more} more"),
+    })
 }
 
 fn services_by_id(cluster: &Cluster) -> HashMap<ServiceId, &VirtualService> {

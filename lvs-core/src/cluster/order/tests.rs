@@ -418,3 +418,47 @@ fn a_service_that_becomes_one_by_mark_is_served_once_its_rules_are_loaded() {
         "{back:?}"
     );
 }
+
+#[test]
+fn of_many_outages_the_first_are_told_and_how_many_follow() {
+    let server = |number: u32| {
+        format!("[[real-servers]]\nname = \"rs{number}\"\naddress = \"192.168.1.{number}/24\"\n")
+    };
+    let servers: String = (20..28).map(server).collect();
+    let of = |forwarding: &str, services: &str| {
+        let text = format!(
+            "name = \"web\"\nforwarding = \"{forwarding}\"\ndefaults = {{ interface = \"eth0\" }}\n[director]\n\
+             addresses = [{{ interface = \"eth0\", address = \"192.168.1.11/24\" }}, \
+             {{ interface = \"eth0\", address = \"172.16.5.11/32\" }}]\n{services}{servers}"
+        );
+        Cluster::from_toml(&text).unwrap()
+    };
+    let two = "[[services]]\naddresses = [\"172.16.5.11:80\", \"172.16.5.11:443\"]\n";
+    let steps = of("dr", two).rollout(Some(&of("nat", two)));
+    let outages: Vec<_> = steps
+        .iter()
+        .filter_map(|step| step.outage.as_deref())
+        .collect();
+    let [outage] = outages.as_slice() else {
+        panic!("{steps:?}");
+    };
+    assert!(
+        outage.starts_with("tcp 172.16.5.11:80 and 1 more by rs20: "),
+        "{outage}"
+    );
+    assert!(
+        outage.contains("by rs24") && outage.ends_with("; and 3 more"),
+        "{outage}"
+    );
+    let many = (1..=9).map(|port| format!("\"172.16.5.11:{port}\""));
+    let many = format!(
+        "[[services]]\naddresses = [{}]\n",
+        many.collect::<Vec<_>>().join(", ")
+    );
+    let steps = of("nat", two).rollout(Some(&of("nat", &many)));
+    let outage = steps
+        .iter()
+        .find_map(|step| step.outage.as_deref())
+        .unwrap();
+    assert!(outage.ends_with("if it has one; and 4 more"), "{outage}");
+}

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::handover::{Handover, Parts, add_outage};
-use super::outage::MethodChange;
+use super::outage::{ChangedServer, in_one};
 use super::{RolloutAction, RolloutStep, steps};
 use crate::cluster::{Cluster, DesiredState, NodeKind, NodeName, Role};
 
@@ -46,18 +46,15 @@ pub(super) struct Transition<'a> {
 
 impl<'a> Transition<'a> {
     pub(super) fn steps(self) -> Vec<RolloutStep> {
-        let unserved = self
-            .unserved()
-            .reduce(|first, second| format!("{first}; {second}"));
-        self.steps_with(unserved, self.method_changes())
+        self.steps_with(in_one(self.unserved()), self.changed_servers())
     }
 
     /// Returns the steps; the first one at which clients feel a change of the directors has this outage, and the first
-    /// one of a director or the real server that of each changed forwarding method.
+    /// one of a director or the real server that of each changed real server.
     pub(super) fn steps_with(
         self,
         unserved: Option<String>,
-        changes: impl Iterator<Item = MethodChange<'a>>,
+        changed: Vec<ChangedServer<'a>>,
     ) -> Vec<RolloutStep> {
         let former = self.former();
         let (old_directors, leaving): (Vec<_>, Vec<_>) = self
@@ -105,9 +102,7 @@ impl<'a> Transition<'a> {
             add_outage([&mut parts.directors], self.balanced_twice());
         }
         parts.add_outage(handover, unserved);
-        for change in changes {
-            parts.add_method_change(handover, &change);
-        }
+        parts.add_method_changes(handover, changed);
         let mut steps = parts.in_order(handover);
         self.hint_at_readdressed(&mut steps);
         self.name_held_addresses(&mut steps);
@@ -224,9 +219,10 @@ impl<'a> Transition<'a> {
         let was = new
             .former_name(name, old)
             .and_then(|former| old.active_node(former));
-        let nodes = Arc::default;
+        // The names of others are no part of its looks.
         let alike = |state: DesiredState| DesiredState {
-            nodes: nodes(),
+            nodes: Arc::default(),
+            other_directors: BTreeSet::new(),
             ..state
         };
         was.map(alike) != new.active_node(name).map(alike)

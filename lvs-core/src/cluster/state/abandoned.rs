@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::StateDir;
-use crate::cluster::{DesiredService, DesiredState, HealthPart, Observed, Record};
-use crate::ipvs::{Destination, DestinationId, ServiceId, Weight};
+use crate::cluster::{
+    DesiredService, DesiredState, HealthPart, IndexedService, Observed, ObservedIndex, Record,
+};
+use crate::ipvs::{DestinationId, ServiceId, Weight};
 
 /// A destination whose weight is another one than the file's, because health gave it that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,18 +45,19 @@ impl DesiredState {
         services: &BTreeSet<ServiceId>,
         observed: &Observed,
     ) -> Vec<AbandonedWeight> {
+        let observed = ObservedIndex::new(observed);
         self.services
             .iter()
             .filter(|desired| desired.health == HealthPart::Checked)
             .filter(|desired| services.contains(&desired.service.id))
-            .filter_map(|desired| Some((desired, observed.service(&desired.service.id)?)))
-            .flat_map(|(desired, found)| desired.abandoned(&found.destinations))
+            .filter_map(|desired| Some((desired, observed.indexed(&desired.service.id)?)))
+            .flat_map(|(desired, found)| desired.abandoned(found))
             .collect()
     }
 }
 
 impl DesiredService {
-    fn abandoned(&self, found: &[Destination]) -> impl Iterator<Item = AbandonedWeight> {
+    fn abandoned(&self, found: &IndexedService<'_>) -> impl Iterator<Item = AbandonedWeight> {
         let service = self.service.id;
         let destinations = self.destinations.iter().map(|desired| desired.value);
         destinations
@@ -63,10 +66,7 @@ impl DesiredService {
                 service,
                 destination: desired.id,
                 by_file: desired.weight,
-                found: found
-                    .iter()
-                    .find(|found| found.id == desired.id)
-                    .map(|found| found.weight),
+                found: found.destination(&desired.id).map(|found| found.weight),
             })
             .filter(|weight| weight.found != Some(weight.by_file))
     }
