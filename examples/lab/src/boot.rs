@@ -14,10 +14,10 @@ use std::time::Duration;
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Installation};
 use crate::guest::{STARTED, status, variable};
+use crate::harness::guests;
 use crate::home::{RunDirectory, memory_file_system};
 use crate::signals::{self, Group};
 use crate::spec::Spec;
-use crate::turns::guests;
 
 /// A guest that hangs is killed after this time; `LVS_LAB_TIMEOUT` (seconds) overrides it.
 const TIMEOUT: Duration = Duration::from_secs(300);

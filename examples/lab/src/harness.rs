@@ -2,8 +2,10 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -14,10 +16,12 @@ use crate::error::{Context, Error, Result};
 use crate::guest::{self, status};
 use crate::outcome::{Outcome, Skip};
 use crate::signals;
-use crate::turns::{Place, in_turn, most_guests};
 
 /// The task of a guest that runs an example.
 const EXAMPLE: &str = "an example";
+
+/// The most guests at a time: each one takes some 60 MB.
+const MOST_GUESTS: usize = 24;
 
 /// Holds a test and its name; made by [`tests!`](crate::tests!).
 #[derive(Clone, Copy, Debug)]
@@ -135,8 +139,8 @@ macro_rules! test {
 /// Runs the tests of all modules, each of them made by [`tests!`](crate::tests!); is the `main` of an
 /// integration test with `harness = false`.
 ///
-/// Guests mostly wait, for clients, links and locks: six of them share a processor, up to twelve an idle one, unless
-/// `--test-threads` is given.
+/// Guests mostly wait, for clients, links and locks: six of them share a processor unless `--test-threads` is
+/// given.
 #[must_use]
 pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
     if let Some(task) = guest::task() {
@@ -144,20 +148,14 @@ pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
     }
     signals::kill_guests_on_interrupt();
     let mut arguments = Arguments::from_args();
-    let is_limited = arguments.test_threads.is_none();
-    arguments.test_threads = arguments.test_threads.or_else(|| Some(most_guests()));
+    arguments.test_threads = arguments.test_threads.or_else(|| Some(guests()));
     let output = match arguments.nocapture {
         true => Output::Pass,
         false => Output::Keep,
     };
     let trials = mixed(modules)
         .into_iter()
-        .map(|test| {
-            Trial::ignorable_test(test.name(), move || {
-                let _place = is_limited.then(Place::take);
-                in_turn(test.is_alone, || trial(test, output))
-            })
-        })
+        .map(|test| Trial::ignorable_test(test.name(), move || in_turn(test, output)))
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -174,6 +172,28 @@ fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
         .collect();
     tests.sort_by_key(|(place, test)| (test.is_alone, !test.is_long, *place));
     tests.into_iter().map(|(_, test)| test).collect()
+}
+
+/// Returns how many guests run at a time.
+pub(crate) fn guests() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    processors.saturating_mul(6).min(MOST_GUESTS)
+}
+
+/// Runs a test when no other one runs alone, or alone.
+fn in_turn(test: &Test, output: Output) -> Result<Completion, Failed> {
+    static TURN: RwLock<()> = RwLock::new(());
+    // Nothing is behind the lock that a panic could leave half done.
+    match test.is_alone {
+        true => {
+            let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
+            trial(test, output)
+        }
+        false => {
+            let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+            trial(test, output)
+        }
+    }
 }
 
 fn run_one(modules: &[&[Test]], task: &OsStr) -> Result<(), String> {

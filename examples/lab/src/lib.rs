@@ -51,7 +51,6 @@ mod systemd;
 mod takeover;
 mod tools;
 pub mod topology;
-mod turns;
 mod typed;
 pub mod udp;
 
