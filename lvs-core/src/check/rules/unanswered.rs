@@ -186,13 +186,13 @@ impl DirectorScene<'_> {
             .services
             .iter()
             .map(|listed| listed.status.service.id)
-            .filter(|other| !is_of_file(other))
-            .find(|other| match other {
+            .filter(|other| match other {
                 ServiceId::Fwmark { mark, family } => {
                     *family == id.family() && !self.cluster.marks().contains(*mark)
                 }
                 ServiceId::Socket { .. } => false,
             })
+            .find(|other| !is_of_file(other))
     }
 
     /// Reports datagrams that IPVS does not get.
@@ -228,16 +228,14 @@ impl DirectorScene<'_> {
         if service.service.flags.contains(ServiceFlags::ONE_PACKET) || traffic.has_got_packets() {
             return None;
         }
-        let is_known = |own: SocketAddr, client: &SocketAddr| {
+        let is_any_known = |datagrams: &DatagramsFact| {
             self.facts
                 .readings
                 .iter()
                 .flat_map(|reading| &reading.connections)
-                .any(|known| {
-                    known.protocol == Protocol::UDP
-                        && known.service == own
-                        && known.client == *client
-                })
+                .filter(|known| known.protocol == Protocol::UDP)
+                .filter(|known| known.service == datagrams.address)
+                .any(|known| datagrams.unanswered.contains(&known.client))
         };
         self.facts.datagrams.iter().find(|datagrams| {
             let to = Match {
@@ -250,10 +248,7 @@ impl DirectorScene<'_> {
                 && datagrams.count >= DATAGRAMS
                 && !datagrams.unanswered.is_empty()
                 && datagrams.answered.is_empty()
-                && !datagrams
-                    .unanswered
-                    .iter()
-                    .any(|client| is_known(datagrams.address, client))
+                && !is_any_known(datagrams)
         })
     }
 
