@@ -16,7 +16,7 @@ impl<T> NodeScene<'_, T> {
     pub(super) fn loss(&self, step: &Step) -> Severity {
         let is_felt = match &step.change {
             Change::Add(object) => self.is_needed(object),
-            Change::Edit(before, after) => self.is_felt(before, after),
+            Change::Edit(edit) => self.is_felt(&edit.before, &edit.after),
             Change::Delete(_) => false,
         };
         match is_felt && !self.facts.is_standby() {

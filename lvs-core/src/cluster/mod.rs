@@ -40,6 +40,7 @@ mod order;
 mod picture;
 pub mod plan;
 pub mod probe_path;
+mod shared_list;
 mod state;
 
 pub(crate) use arrival::{Arrival, Neighbourhood};
@@ -63,6 +64,7 @@ use observed::{IndexedService, ObservedIndex};
 pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
+pub use shared_list::SharedList;
 #[cfg(any(feature = "run", feature = "check"))]
 pub(crate) use state::Absent;
 #[cfg(feature = "run")]

@@ -69,7 +69,7 @@ impl<'a, T> Drift<'a, T> {
     /// Returns whether a step is made only because of others, while connections live on: the node lacks nothing for it.
     fn accompanies(&self, step: &Step) -> bool {
         match &step.change {
-            Change::Edit(before, after) => before == after,
+            Change::Edit(edit) => edit.before == edit.after,
             Change::Add(Object::Route(route)) => self.scene.desired.is_neighbour_route(route),
             _ => false,
         }
@@ -89,7 +89,7 @@ impl<'a, T> Drift<'a, T> {
     pub(in crate::check) fn explains(&self, finding: &Finding) -> bool {
         let is_its = |step: &&Step| {
             SYMPTOMS.contains(&finding.code)
-                && matches!(step.change, Change::Edit(..))
+                && matches!(step.change, Change::Edit(_))
                 && finding.object == FindingObject::Object(step.change.id())
         };
         self.steps()

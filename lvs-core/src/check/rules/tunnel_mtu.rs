@@ -79,7 +79,7 @@ impl RealServerScene<'_> {
         };
         Some(
             self.finding(&TUNNEL_MTU, format!("segments of {segment}"), seen)
-                .fix(Change::Edit(Object::from(route.clone()), Object::from(desired)).to_shell()),
+                .fix(Change::edit(Object::from(route.clone()), Object::from(desired)).to_shell()),
         )
     }
 

@@ -10,7 +10,7 @@ use crate::cluster::plan::Phase;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;
-use crate::net::{Address, NetChange, Route};
+use crate::net::NetChange;
 
 /// How many steps of IPVS become commands at a time: there may be millions, and a send takes some hundreds.
 const AT_ONCE: usize = 1 << 13;
@@ -148,30 +148,27 @@ impl Step {
 }
 
 /// Daemons are stopped one by one: the kernel may forget to answer that.
-const fn is_batched(change: &Change<Object>) -> bool {
+fn is_batched(change: &Change<Object>) -> bool {
     change.is_ipvs() && !matches!(change.newest(), Object::Daemon(_))
 }
 
 /// Returns a change of addresses or routes that needs no other request than its own.
 fn network(change: &Change<Object>) -> Option<NetChange> {
-    match change {
-        Change::Add(Object::Address(address)) => {
-            Some(NetChange::AddAddress(Address::clone(address)))
-        }
-        Change::Delete(Object::Address(address)) => {
-            Some(NetChange::DeleteAddress(Address::clone(address)))
-        }
-        Change::Add(Object::Route(route)) => Some(NetChange::AddRoute(Route::clone(route))),
-        Change::Edit(_, Object::Route(route)) => Some(NetChange::ReplaceRoute(Route::clone(route))),
-        Change::Delete(Object::Route(route)) => Some(NetChange::DeleteRoute(Route::clone(route))),
+    let object = change.newest().clone();
+    match (change.kind(), object) {
+        (Kind::Add, Object::Address(address)) => Some(NetChange::AddAddress(*address)),
+        (Kind::Delete, Object::Address(address)) => Some(NetChange::DeleteAddress(*address)),
+        (Kind::Add, Object::Route(route)) => Some(NetChange::AddRoute(*route)),
+        (Kind::Edit, Object::Route(route)) => Some(NetChange::ReplaceRoute(*route)),
+        (Kind::Delete, Object::Route(route)) => Some(NetChange::DeleteRoute(*route)),
         _ => None,
     }
 }
 
 fn step(change: &Change<Object>, host: &mut Host) -> Result<()> {
-    match change {
-        Change::Add(object) | Change::Edit(_, object) => set(object, change.kind(), host),
-        Change::Delete(object) => delete(object, host),
+    match change.after() {
+        Some(object) => set(object, change.kind(), host),
+        None => delete(change.newest(), host),
     }
 }
 

@@ -13,8 +13,8 @@ impl Change<Object> {
     pub fn detail(&self) -> String {
         match self {
             Self::Add(object) | Self::Delete(object) => object.detail(),
-            Self::Edit(before, after) if before == after => after.detail(),
-            Self::Edit(before, after) => format!("{} -> {}", before.detail(), after.detail())
+            Self::Edit(edit) if edit.before == edit.after => edit.after.detail(),
+            Self::Edit(edit) => format!("{} -> {}", edit.before.detail(), edit.after.detail())
                 .trim()
                 .to_owned(),
         }

@@ -63,10 +63,19 @@ impl fmt::Display for Kind {
 pub enum Change<T> {
     /// The object does not exist yet; this is how it is added.
     Add(T),
-    /// The object exists: before and after.
-    Edit(T, T),
+    /// The object exists: before and after. In a box, for of millions of changes hardly any is an edit.
+    Edit(Box<Edit<T>>),
     /// The object is deleted; this is how it looked.
     Delete(T),
+}
+
+/// Holds an object as it is before and after a change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Edit<T> {
+    /// Before.
+    pub before: T,
+    /// After.
+    pub after: T,
 }
 
 /// The serialized form of a change.
@@ -80,7 +89,7 @@ impl<T> From<Change<T>> for Pair<T> {
     fn from(change: Change<T>) -> Self {
         let (before, after) = match change {
             Change::Add(after) => (None, Some(after)),
-            Change::Edit(before, after) => (Some(before), Some(after)),
+            Change::Edit(edit) => (Some(edit.before), Some(edit.after)),
             Change::Delete(before) => (Some(before), None),
         };
         Self { before, after }
@@ -100,35 +109,43 @@ impl<T> Change<T> {
     pub(in crate::cluster) fn between(before: Option<T>, after: Option<T>) -> Option<Self> {
         match (before, after) {
             (None, Some(after)) => Some(Self::Add(after)),
-            (Some(before), Some(after)) => Some(Self::Edit(before, after)),
+            (Some(before), Some(after)) => Some(Self::edit(before, after)),
             (Some(before), None) => Some(Self::Delete(before)),
             (None, None) => None,
         }
     }
 
+    /// Returns the change of an object that exists.
+    pub fn edit(before: T, after: T) -> Self {
+        Self::Edit(Box::new(Edit { before, after }))
+    }
+
     /// Returns the object as it is before the change.
     #[must_use]
-    pub const fn before(&self) -> Option<&T> {
+    pub fn before(&self) -> Option<&T> {
         match self {
             Self::Add(_) => None,
-            Self::Edit(before, _) | Self::Delete(before) => Some(before),
+            Self::Edit(edit) => Some(&edit.before),
+            Self::Delete(before) => Some(before),
         }
     }
 
     /// Returns the object as it is after the change.
     #[must_use]
-    pub const fn after(&self) -> Option<&T> {
+    pub fn after(&self) -> Option<&T> {
         match self {
-            Self::Add(after) | Self::Edit(_, after) => Some(after),
+            Self::Add(after) => Some(after),
+            Self::Edit(edit) => Some(&edit.after),
             Self::Delete(_) => None,
         }
     }
 
     /// Returns the object itself: as it is after the change, or the deleted one.
     #[must_use]
-    pub const fn newest(&self) -> &T {
+    pub fn newest(&self) -> &T {
         match self {
-            Self::Add(object) | Self::Edit(_, object) | Self::Delete(object) => object,
+            Self::Add(object) | Self::Delete(object) => object,
+            Self::Edit(edit) => &edit.after,
         }
     }
 
@@ -145,7 +162,7 @@ impl<T> Change<T> {
     pub(in crate::cluster) fn map<U>(self, into: impl Fn(T) -> U) -> Change<U> {
         match self {
             Self::Add(object) => Change::Add(into(object)),
-            Self::Edit(before, after) => Change::Edit(into(before), into(after)),
+            Self::Edit(edit) => Change::edit(into(edit.before), into(edit.after)),
             Self::Delete(object) => Change::Delete(into(object)),
         }
     }
@@ -165,7 +182,7 @@ impl<T> Change<T> {
     pub fn inverse(self) -> Self {
         match self {
             Self::Add(object) => Self::Delete(object),
-            Self::Edit(before, after) => Self::Edit(after, before),
+            Self::Edit(edit) => Self::edit(edit.after, edit.before),
             Self::Delete(object) => Self::Add(object),
         }
     }

@@ -31,7 +31,7 @@ impl Step {
         after: T,
         why: impl Into<Reason>,
     ) -> Self {
-        Self::new(Change::Edit(before.into(), after.into()), why)
+        Self::new(Change::edit(before.into(), after.into()), why)
     }
 
     pub(in crate::cluster) fn delete(object: impl Into<Object>, why: impl Into<Reason>) -> Self {
@@ -48,7 +48,7 @@ impl Change<Object> {
 
     /// Returns whether IPVS carries it out.
     #[must_use]
-    pub const fn is_ipvs(&self) -> bool {
+    pub fn is_ipvs(&self) -> bool {
         matches!(
             self.newest(),
             Object::Timeouts(_) | Object::Daemon(_) | Object::Service(_) | Object::Destination(_)

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::service::DesiredService;
+use super::service::{DesiredService, KernelDestinations};
 use super::state::{Desired, DesiredState};
-use crate::cluster::model::{Cluster, Director, NodeKind, NodeName, Role, Sync, VirtualService};
+use crate::cluster::model::{Cluster, Director, NodeKind, NodeName, Role, Sync};
 use crate::cluster::probe_path::ProbePlan;
 use crate::ipvs::{Daemon, DaemonRole, Forwarding, ServiceId};
 use crate::name::IfName;
@@ -45,10 +45,10 @@ impl DesiredState {
         if let Some(sync) = cluster.sync() {
             state.synchronise(sync);
         }
-        state.services = cluster
-            .services()
-            .iter()
-            .map(|service| cluster.desired_service(service))
+        let mut destinations = KernelDestinations::of(cluster);
+        let services = cluster.services().iter();
+        state.services = services
+            .map(|service| destinations.desired_service(service))
             .collect();
         state.servers = cluster.serving_addresses();
         state.other_directors = cluster.directors_beside(director);
@@ -167,16 +167,11 @@ impl Cluster {
 
     fn serving_addresses(&self) -> BTreeMap<IpAddr, NodeName> {
         let mut servers: BTreeMap<IpAddr, NodeName> = BTreeMap::new();
-        for service in self.services() {
-            for destination in &service.destinations {
-                let name = &destination.real_server;
-                match self.real_ip(service, destination) {
-                    // Thousands of services may have the same ones.
-                    Some(address) if servers.get(&address) != Some(name) => {
-                        servers.insert(address, name.clone());
-                    }
-                    _ => {}
-                }
+        for alike in self.served_alike() {
+            for destination in &alike.one.destinations {
+                let address = self.real_ip(alike.one, destination);
+                let name = destination.real_server.clone();
+                servers.extend(address.map(|address| (address, name)));
             }
         }
         servers
@@ -186,11 +181,12 @@ impl Cluster {
     /// these. Neighbour discovery of IPv6 does not depend on the source address, so that only what is sent
     /// through a tunnel does.
     fn carriers(&self, director: &Director) -> BTreeMap<IpAddr, Arc<BTreeSet<IpAddr>>> {
+        let alike = self.served_alike();
         let mut served: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
-        for (place, service) in self.services().iter().enumerate() {
-            let others = service.destinations.iter();
+        for (place, alike) in alike.iter().enumerate() {
+            let others = alike.one.destinations.iter();
             for destination in others.filter(|other| other.real_server != director.name) {
-                let rip = self.real_ip(service, destination);
+                let rip = self.real_ip(alike.one, destination);
                 let counts = |rip: &IpAddr| match destination.forwarding {
                     Forwarding::DirectRouting => rip.is_ipv4(),
                     method => method.is_tunnel(),
@@ -203,10 +199,10 @@ impl Cluster {
         // Hundreds of nodes may carry the same thousands of virtual IPs.
         let mut carried = HashMap::new();
         let vips = |places: &[usize], rip: &IpAddr| -> Arc<BTreeSet<_>> {
-            let services = places
-                .iter()
-                .filter_map(|place| self.services().get(*place));
-            let vips = services.flat_map(VirtualService::vips);
+            let alike = places.iter().filter_map(|place| alike.get(*place));
+            let vips = alike
+                .flat_map(|alike| &alike.services)
+                .flat_map(|service| service.vips());
             Arc::new(vips.filter(|vip| vip.is_ipv4() == rip.is_ipv4()).collect())
         };
         let carriers = served.into_iter().map(|(rip, places)| {

@@ -1,11 +1,15 @@
 //! A service with its destinations as the director's kernel must hold them.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::state::Desired;
+use crate::cluster::SharedList;
 use crate::cluster::checks::OnFailure;
-use crate::cluster::model::{Cluster, VirtualDestination, VirtualService};
+use crate::cluster::model::{Cluster, NodeName, VirtualDestination, VirtualService};
 use crate::cluster::probe_path::ProbeService;
 use crate::error::InvalidValue;
-use crate::ipvs::{Destination, DestinationId, Service, Weight};
+use crate::ipvs::{Destination, DestinationId, Family, Service, Weight};
 use crate::scheduler::{Generation, ServiceModel};
 
 /// Holds a service with its destinations as the director's kernel must hold them.
@@ -19,11 +23,11 @@ pub struct DesiredService {
     /// What the service is to the checks of the cluster.
     pub health: HealthPart,
     /// The destinations in the order in which they are added; the reason is the real server's name.
-    pub destinations: Vec<Desired<Destination>>,
+    pub destinations: SharedList<Desired<Destination>>,
     /// The drained destinations with the weight that they have otherwise: those of real servers that the
     /// file drains, and those of a recorded drain, which may even be missing from `destinations`. Unlike
     /// other weights, their weight 0 is applied with `keep_weight` too.
-    pub drained: Vec<Destination>,
+    pub drained: SharedList<Destination>,
     /// The fallback, which serves only while too few of the others do.
     pub fallback: Option<DestinationId>,
     /// Whether what does not serve is not in the kernel (`on-failure = "remove"`): a controller adds and deletes it.
@@ -51,8 +55,8 @@ impl DesiredService {
             service: probe.service(),
             keep_weight: false,
             health: HealthPart::Probe,
-            destinations: vec![Desired::new(probe.destination(), why)],
-            drained: Vec::new(),
+            destinations: vec![Desired::new(probe.destination(), why)].into(),
+            drained: SharedList::default(),
             fallback: None,
             removes: false,
         }
@@ -83,37 +87,89 @@ impl DesiredService {
     }
 }
 
-impl Cluster {
-    pub(super) fn desired_service(&self, service: &VirtualService) -> DesiredService {
-        let mut desired = DesiredService {
+/// The destinations of a cluster's services as the kernel must hold them, which services that have the same ones share.
+pub(super) struct KernelDestinations<'a> {
+    cluster: &'a Cluster,
+    known: HashMap<Sources<'a>, Computed>,
+}
+
+/// Everything of a service that its destinations are computed from.
+#[derive(PartialEq, Eq, Hash)]
+struct Sources<'a> {
+    /// The list of the file, by its place in memory.
+    list: usize,
+    port: u16,
+    family: Family,
+    fallback: Option<&'a NodeName>,
+}
+
+#[derive(Clone, Default)]
+struct Computed {
+    destinations: SharedList<Desired<Destination>>,
+    drained: SharedList<Destination>,
+    fallback: Option<DestinationId>,
+}
+
+impl<'a> KernelDestinations<'a> {
+    pub(super) fn of(cluster: &'a Cluster) -> Self {
+        Self {
+            cluster,
+            known: HashMap::new(),
+        }
+    }
+
+    pub(super) fn desired_service(&mut self, service: &'a VirtualService) -> DesiredService {
+        let computed = self.computed(service);
+        DesiredService {
             service: service.service.clone(),
             keep_weight: service.keep_weight,
             health: match service.checks.is_empty() {
                 true => HealthPart::Unchecked,
                 false => HealthPart::Checked,
             },
-            destinations: Vec::with_capacity(service.destinations.len()),
-            drained: Vec::new(),
-            fallback: None,
+            destinations: computed.destinations,
+            drained: computed.drained,
+            fallback: computed.fallback,
             removes: service.policy.on_failure == OnFailure::Remove,
+        }
+    }
+
+    fn computed(&mut self, service: &'a VirtualService) -> Computed {
+        let sources = Sources {
+            list: service.destinations.place(),
+            port: service.port(),
+            family: service.service.id.family(),
+            fallback: service.fallback.as_ref(),
         };
+        match self.known.entry(sources) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(entry) => entry
+                .insert(self.cluster.kernel_destinations(service))
+                .clone(),
+        }
+    }
+}
+
+impl Cluster {
+    fn kernel_destinations(&self, service: &VirtualService) -> Computed {
+        let mut computed = Computed::default();
+        computed.destinations.reserve(service.destinations.len());
         for destination in &service.destinations {
             // Every destination has an address: a cluster without one is not valid.
             let Some(mut value) = self.kernel_destination(service, destination) else {
                 continue;
             };
             if service.is_fallback(destination) {
-                desired.fallback = Some(value.id);
+                computed.fallback = Some(value.id);
             }
             if self.is_drained(destination) {
-                desired.drained.push(value);
+                computed.drained.push(value);
                 value.weight = Weight::DRAIN;
             }
-            desired
-                .destinations
-                .push(Desired::new(value, &destination.real_server));
+            let why = &destination.real_server;
+            computed.destinations.push(Desired::new(value, why));
         }
-        desired
+        computed
     }
 
     fn kernel_destination(

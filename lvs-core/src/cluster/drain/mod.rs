@@ -134,7 +134,11 @@ impl DesiredService {
         if self.is_probe() {
             return;
         }
-        for wanted in &mut self.destinations {
+        let mut wanted = self.destinations.iter();
+        if wanted.all(|wanted| how(drains, &wanted.value.id).is_none()) {
+            return;
+        }
+        for wanted in self.destinations.iter_mut() {
             let id = wanted.value.id;
             if how(drains, &id).is_none() {
                 continue;

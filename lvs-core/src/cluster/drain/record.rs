@@ -156,7 +156,7 @@ impl Record {
                 value: value.to_owned(),
             })
         };
-        Some(Change::Edit(setting(found), setting("1")))
+        Some(Change::edit(setting(found), setting("1")))
     }
 
     /// Returns what draining changes in the kernel.

@@ -2,6 +2,7 @@
 
 use super::defaults::{DefaultInterface, DefaultsTable};
 use super::destination::{Groups, forwarding};
+use super::destination_lists::DestinationLists;
 use super::node::{self, FiledServer, RealServerTable};
 use super::removed::Removed;
 use super::service::ServiceContext;
@@ -151,9 +152,10 @@ impl Document {
     ) -> FiledServices {
         let tables = std::mem::take(&mut self.services);
         let mut entries = Vec::new();
+        let mut lists = DestinationLists::default();
         gaps.services |= mistakes.has_more(|mistakes| {
             entries = each("services", tables, mistakes, |table, mistakes| {
-                Some(table.into_services(context, mistakes))
+                Some(table.into_services(context, &mut lists, mistakes))
             });
         });
         let count = entries.iter().map(|(_, services)| services.len()).sum();

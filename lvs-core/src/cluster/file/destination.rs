@@ -16,7 +16,7 @@ use crate::ipvs::{Encapsulation, Forwarding, Thresholds};
 use crate::suggest::nearest;
 
 /// Holds an entry of `destinations` as written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DestinationTable {
@@ -55,7 +55,7 @@ pub struct DestinationTable {
 }
 
 /// Holds the one value of `check` in an entry of `destinations`: `false`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NotChecked;
 
 impl Serialize for NotChecked {
@@ -90,8 +90,8 @@ pub(super) type Groups = BTreeMap<String, Vec<NodeName>>;
 
 impl DestinationTable {
     /// Returns the destinations of the entry: one, or those of its group.
-    pub(super) fn into_destinations(
-        self,
+    pub(super) fn destinations(
+        &self,
         context: &ServiceContext<'_>,
         mistakes: &mut Mistakes,
     ) -> Option<Vec<VirtualDestination>> {
@@ -104,7 +104,7 @@ impl DestinationTable {
         let port = mistakes.keep(port.transpose()).flatten();
         let weight = mistakes.keep(self.weight.map(weight).transpose()).flatten();
         let thresholds = self.thresholds(mistakes).unwrap_or(Thresholds::OFF);
-        let check = match self.check {
+        let check = match &self.check {
             Some(NotChecked) => DestinationCheck::Never,
             None => DestinationCheck::OfService,
         };

@@ -3,6 +3,7 @@
 mod conversion;
 mod defaults;
 mod destination;
+mod destination_lists;
 #[cfg(feature = "toml")]
 mod discovery;
 mod gateway;

@@ -6,13 +6,14 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::destination::{DestinationTable, Groups};
+use super::destination_lists::DestinationLists;
 use super::health::ChecksTable;
 use super::node::FiledServer;
 use super::persistence::PersistenceTable;
-use super::value::{each, out_of_range, parse, refuse};
+use super::value::{out_of_range, parse, refuse};
 use crate::cluster::checks::{CheckDefaults, SlowStartTime};
 use crate::cluster::model::{
-    DocumentError, DocumentErrorKind, Match, Mistakes, NodeName, ServicePlace, VirtualDestination,
+    DocumentError, DocumentErrorKind, Match, Mistakes, ServicePlace, VirtualDestination,
     VirtualService, invalid,
 };
 use crate::ipvs::{
@@ -114,23 +115,30 @@ pub(super) struct ServiceContext<'a> {
     pub(super) checks: CheckDefaults,
 }
 
+impl ServiceContext<'_> {
+    /// Returns the destinations of a service that names none; not those that a file of targets names.
+    pub(super) fn every_real_server(&self) -> Vec<VirtualDestination> {
+        let servers = self.real_servers.iter().filter(|filed| !filed.is_found);
+        let names = servers.map(|filed| filed.server.name.clone());
+        names
+            .map(|name| VirtualDestination::new(name, self.forwarding))
+            .collect()
+    }
+}
+
 impl ServiceTable {
     /// Converts the table to one service for each address; the places lack the number of the entry.
     pub(super) fn into_services(
         mut self,
         context: &ServiceContext<'_>,
+        lists: &mut DestinationLists,
         mistakes: &mut Mistakes,
     ) -> Vec<(VirtualService, ServicePlace)> {
         let health = self.take_health(&context.checks, mistakes);
         let ids = self.ids(mistakes);
         let matches = self.packet_matches(mistakes);
-        let (mut entries, destinations): (Vec<_>, Vec<_>) = self
-            .take_destinations(context, mistakes)
-            .into_iter()
-            .unzip();
-        if entries.iter().enumerate().all(|(i, entry)| i == *entry) {
-            entries.clear();
-        }
+        let (tables, fallback) = (self.destinations.take(), health.fallback);
+        let list = lists.convert(tables, fallback.clone(), context, mistakes);
         if ids.is_empty() {
             // The mistakes of the other keys.
             self.kernel_service(ANY_SERVICE, mistakes);
@@ -141,54 +149,26 @@ impl ServiceTable {
             .map(protocol)
             .is_some_and(|given| given.is_err());
         let service = |(address, id)| {
-            let mut service = VirtualService {
+            let service = VirtualService {
                 service: self.kernel_service(id, mistakes),
                 matches: matches.clone(),
                 keep_weight: self.keep_weight,
-                destinations: destinations.clone(),
+                destinations: list.destinations.clone(),
                 checks: health.checks.clone(),
                 policy: health.policy,
-                fallback: None,
+                fallback: fallback.clone(),
             };
-            let has_added_fallback = health
-                .fallback
-                .as_ref()
-                .is_some_and(|fallback| service.add_fallback(fallback.clone(), context.forwarding));
             let place = ServicePlace {
                 entry: 0,
                 address,
-                destinations: entries.clone(),
-                has_added_fallback,
+                destinations: list.entries.clone(),
+                has_added_fallback: list.has_added_fallback,
                 lacks_protocol,
                 is_discovered: self.is_discovered,
             };
             (service, place)
         };
         ids.into_iter().map(service).collect()
-    }
-
-    /// Returns the destinations, each with the number of its entry.
-    fn take_destinations(
-        &mut self,
-        context: &ServiceContext<'_>,
-        mistakes: &mut Mistakes,
-    ) -> Vec<(usize, VirtualDestination)> {
-        let Some(tables) = self.destinations.take() else {
-            return context
-                .real_servers
-                .iter()
-                .filter(|filed| !filed.is_found)
-                .map(|filed| filed.server.name.clone())
-                .map(|name| VirtualDestination::new(name, context.forwarding))
-                .enumerate()
-                .collect();
-        };
-        each("destinations", tables, mistakes, |table, mistakes| {
-            table.into_destinations(context, mistakes)
-        })
-        .into_iter()
-        .flat_map(|(i, destinations)| destinations.into_iter().map(move |one| (i, one)))
-        .collect()
     }
 
     fn kernel_service(&self, id: ServiceId, mistakes: &mut Mistakes) -> Service {
@@ -345,20 +325,6 @@ impl ServiceTable {
             flags |= mistakes.keep(flag).unwrap_or_default();
         }
         flags
-    }
-}
-
-impl VirtualService {
-    /// Names the fallback, and adds it to the destinations if it is not written among them; returns whether it does.
-    fn add_fallback(&mut self, name: NodeName, method: Forwarding) -> bool {
-        let mut destinations = self.destinations.iter();
-        let is_added = destinations.all(|destination| destination.real_server != name);
-        if is_added {
-            let destination = VirtualDestination::new(name.clone(), method);
-            self.destinations.push(destination);
-        }
-        self.fallback = Some(name);
-        is_added
     }
 }
 

@@ -40,7 +40,7 @@ use crate::sysctl::SysctlKey;
 /// server.addresses = vec![Address::new("eth0".parse()?, "192.168.1.12/24".parse()?)];
 ///
 /// let mut web = VirtualService::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR));
-/// web.destinations = vec![VirtualDestination::new(server.name.clone(), Forwarding::Masquerade)];
+/// web.destinations.push(VirtualDestination::new(server.name.clone(), Forwarding::Masquerade));
 ///
 /// let cluster = Cluster::new("web".parse()?, director, vec![server], vec![web])?;
 /// assert_eq!(cluster.node_names().count(), 2);
@@ -113,7 +113,7 @@ impl Cluster {
     /// let mut server = RealServer::new("realserver1".parse()?);
     /// server.addresses = vec![Address::new("eth0".parse()?, "192.168.1.12/24".parse()?)];
     /// let mut web = VirtualService::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR));
-    /// web.destinations = vec![VirtualDestination::new(server.name.clone(), Forwarding::DirectRouting)];
+    /// web.destinations.push(VirtualDestination::new(server.name.clone(), Forwarding::DirectRouting));
     ///
     /// let cluster =
     ///     Cluster::with_two_directors("web".parse()?, directors, vec![server], vec![web])?;

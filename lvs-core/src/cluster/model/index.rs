@@ -12,7 +12,8 @@ use super::fwmark::Match;
 use super::name::NodeName;
 use super::places::Places;
 use super::real_server::RealServer;
-use super::virtual_service::VirtualService;
+use super::virtual_service::{VirtualDestination, VirtualService};
+use crate::ipvs::Family;
 
 /// Derived from the nodes and services of a cluster, so that no two clusters differ by it.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,9 @@ pub(super) struct ClusterIndex {
     pub(super) node_names: Arc<BTreeSet<NodeName>>,
     /// The place of each real server.
     pub(super) real_servers: HashMap<NodeName, usize>,
-    /// The places of the destinations that name a node: the service's, and the destination's in it.
+    /// Each list of destinations, in the order of the file.
+    pub(super) lists: Vec<DestinationsIndex>,
+    /// The places of the destinations that name a node: that of the list, and the destination's in it.
     pub(super) destinations: HashMap<NodeName, Vec<(usize, usize)>>,
     pub(super) virtual_ips: Arc<BTreeSet<IpAddr>>,
     /// The places of the services that clients reach by a socket: their own, or one that is marked for them.
@@ -29,6 +32,14 @@ pub(super) struct ClusterIndex {
     pub(super) labels: HashMap<IpAddr, usize>,
     /// Where the parts are in the file.
     pub(super) places: Places,
+}
+
+/// A list of destinations, which services share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DestinationsIndex {
+    /// The places of the services, ascending.
+    pub(super) services: Vec<usize>,
+    pub(super) families: BTreeSet<Family>,
 }
 
 impl ClusterIndex {
@@ -47,12 +58,13 @@ impl ClusterIndex {
             let known = index.real_servers.entry(server.name.clone());
             known.or_insert(place);
         }
-        let mut virtual_ips = BTreeSet::new();
+        let (mut virtual_ips, mut lists) = (BTreeSet::new(), HashMap::new());
         for (place, service) in services.iter().enumerate() {
-            for (at, destination) in service.destinations.iter().enumerate() {
-                let name = destination.real_server.clone();
-                let served = index.destinations.entry(name).or_default();
-                served.push((place, at));
+            let known = lists.entry(service.destinations.place());
+            let list = *known.or_insert_with(|| index.add_list(&service.destinations));
+            if let Some(list) = index.lists.get_mut(list) {
+                list.services.push(place);
+                list.families.insert(service.service.id.family());
             }
             for socket in service.sockets() {
                 let receivers = index.receivers.entry(socket).or_default();
@@ -68,6 +80,17 @@ impl ClusterIndex {
         }
         index.virtual_ips = Arc::new(virtual_ips);
         index
+    }
+
+    /// Adds a list that no service has had until now, and returns its place.
+    fn add_list(&mut self, destinations: &[VirtualDestination]) -> usize {
+        let list = self.lists.len();
+        for (at, destination) in destinations.iter().enumerate() {
+            let name = destination.real_server.clone();
+            self.destinations.entry(name).or_default().push((list, at));
+        }
+        self.lists.push(DestinationsIndex::default());
+        list
     }
 
     pub(super) fn with_places(self, places: Places) -> Self {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::name::NodeName;
 use super::virtual_service::VirtualService;
+use crate::cluster::SharedList;
 
 /// Maps the parts of a cluster to the entries of its file: one entry may be several services or destinations,
 /// and an entry with a mistake may be none.
@@ -33,7 +34,7 @@ pub(in crate::cluster) struct ServicePlace {
     /// Which one of `addresses` it is.
     pub(in crate::cluster) address: Option<usize>,
     /// The entry of each destination; empty if it is that of its number.
-    pub(in crate::cluster) destinations: Vec<usize>,
+    pub(in crate::cluster) destinations: SharedList<usize>,
     /// Whether its protocol is not known, because it is written wrong.
     pub(in crate::cluster) lacks_protocol: bool,
     /// Whether the last destination is the fallback, which is no entry.

@@ -5,9 +5,18 @@ use std::net::IpAddr;
 
 use super::cluster::Cluster;
 use super::fwmark::Match;
+use super::index::DestinationsIndex;
 use super::name::NodeName;
 use super::virtual_service::{VirtualDestination, VirtualService};
 use crate::ipvs::{Family, Forwarding, Weight};
+
+/// Services that share their destinations, at the same addresses: those of the services' family.
+pub(in crate::cluster) struct ServedAlike<'a> {
+    /// Any of them.
+    pub(in crate::cluster) one: &'a VirtualService,
+    /// All, in the order of the file.
+    pub(in crate::cluster) services: Vec<&'a VirtualService>,
+}
 
 impl Cluster {
     /// Returns the address by which the director reaches a destination of a service (RIP).
@@ -56,15 +65,36 @@ impl Cluster {
         &'a self,
         name: &'a NodeName,
     ) -> impl Iterator<Item = (&'a VirtualService, &'a VirtualDestination)> {
-        self.index
-            .destinations
-            .get(name)
-            .into_iter()
-            .flatten()
-            .filter_map(|(place, at)| {
-                let service = self.services.get(*place)?;
-                Some((service, service.destinations.get(*at)?))
-            })
+        let lists = self.lists_with(name);
+        let places =
+            lists.flat_map(|(list, at)| list.services.iter().map(move |place| (*place, at)));
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
+        places.into_iter().filter_map(|(place, at)| {
+            let service = self.services.get(place)?;
+            Some((service, service.destinations.get(at)?))
+        })
+    }
+
+    /// Returns the lists of destinations that name a node, with the place in each.
+    fn lists_with(&self, name: &NodeName) -> impl Iterator<Item = (&DestinationsIndex, usize)> {
+        let places = self.index.destinations.get(name).into_iter().flatten();
+        places.filter_map(|(list, at)| Some((self.index.lists.get(*list)?, *at)))
+    }
+
+    /// Returns all services by their destinations.
+    pub(in crate::cluster) fn served_alike(&self) -> Vec<ServedAlike<'_>> {
+        let of_list = |list: &DestinationsIndex| {
+            let of = |family: &Family| {
+                let services = list.services.iter().filter_map(|at| self.services.get(*at));
+                let services = services.filter(|service| service.service.id.family() == *family);
+                let services: Vec<_> = services.collect();
+                let one = *services.first()?;
+                Some(ServedAlike { one, services })
+            };
+            list.families.iter().filter_map(of).collect::<Vec<_>>()
+        };
+        self.index.lists.iter().flat_map(of_list).collect()
     }
 
     /// Returns the services that clients reach by exactly this socket, each with its place in the file.
@@ -86,9 +116,14 @@ impl Cluster {
         name: &NodeName,
         is_wanted: fn(Forwarding) -> bool,
     ) -> BTreeSet<Family> {
-        self.served_by(name)
-            .filter(|(_, destination)| is_wanted(destination.forwarding))
-            .map(|(service, _)| service.service.id.family())
+        let is_wanted = |(list, at): &(&DestinationsIndex, usize)| {
+            let first = list.services.first().and_then(|at| self.services.get(*at));
+            let destination = first.and_then(|service| service.destinations.get(*at));
+            destination.is_some_and(|destination| is_wanted(destination.forwarding))
+        };
+        self.lists_with(name)
+            .filter(is_wanted)
+            .flat_map(|(list, _)| list.families.iter().copied())
             .collect()
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::fwmark::Match;
 use super::name::NodeName;
+use crate::cluster::SharedList;
 use crate::cluster::checks::{Check, Policy};
 use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 
@@ -19,7 +20,7 @@ pub struct VirtualService {
     pub keep_weight: bool,
     /// The destinations in the order in which they are added. (The kernel inserts each new one at the head
     /// of its list: a scheduler visits the last one added first.)
-    pub destinations: Vec<VirtualDestination>,
+    pub destinations: SharedList<VirtualDestination>,
     /// The checks of each destination that does not opt out, all of which must hold; without any, weights do not follow
     /// health.
     pub checks: Vec<Check>,
@@ -32,12 +33,12 @@ pub struct VirtualService {
 impl VirtualService {
     /// Creates a service without destinations.
     #[must_use]
-    pub const fn new(service: Service) -> Self {
+    pub fn new(service: Service) -> Self {
         Self {
             service,
             matches: Vec::new(),
             keep_weight: false,
-            destinations: Vec::new(),
+            destinations: SharedList::default(),
             checks: Vec::new(),
             policy: Policy::DEFAULT,
             fallback: None,

@@ -25,9 +25,9 @@ impl Observed {
                 self.edit_table(&mut changes);
                 continue;
             }
-            match change {
-                Change::Add(object) | Change::Edit(_, object) => self.set(object),
-                Change::Delete(object) => self.delete(object),
+            match change.after() {
+                Some(object) => self.set(object),
+                None => self.delete(change.newest()),
             }
             changes.next();
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::transition::Transition;
 use super::{BEFORE_CLIENTS, RolloutAction, RolloutStep};
-use crate::cluster::change::{Change, Object, Step};
+use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::{Desired, DesiredState, NodeName, Observed, Plan, PlanOptions, RealServer};
 use crate::ipvs::Family;
 
@@ -41,7 +41,7 @@ impl<'a> Transition<'a> {
         let grown = way.growing();
         let replaces = grown.steps().count() != way.steps().count();
         let gains = !grown.is_empty();
-        let is_lost = |step: &Step| !matches!(step.change, Change::Edit(..));
+        let is_lost = |step: &Step| !matches!(step.change, Change::Edit(_));
         Some(Staying {
             name,
             gains,
@@ -53,7 +53,7 @@ impl<'a> Transition<'a> {
 
     /// Returns whether a default route gets an address of a director as another gateway.
     fn is_reroute(self, change: &Change<Object>) -> bool {
-        let Change::Edit(Object::Route(_), Object::Route(route)) = change else {
+        let (Kind::Edit, Object::Route(route)) = (change.kind(), change.newest()) else {
             return false;
         };
         route.gateway.is_some_and(|gateway| {

@@ -71,7 +71,7 @@ pub struct PlanOptions {
 /// let mut server = RealServer::new("realserver1".parse()?);
 /// server.addresses = vec![Address::new("eth0".parse()?, "192.168.1.12/24".parse()?)];
 /// let mut web = VirtualService::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR));
-/// web.destinations = vec![VirtualDestination::new(server.name.clone(), Forwarding::Masquerade)];
+/// web.destinations.push(VirtualDestination::new(server.name.clone(), Forwarding::Masquerade));
 /// let cluster = Cluster::new("web".parse()?, director, vec![server], vec![web])?;
 ///
 /// let node = cluster.node("director").ok_or("no such node")?;
@@ -185,11 +185,11 @@ impl Plan {
         let replaces = |change: &Change<Object>| {
             use Object::{Daemon, Destination, Route, Service};
             match change {
-                Change::Edit(
-                    before @ (Route(_) | Service(_) | Destination(_) | Daemon(_)),
-                    after,
-                ) => before != after,
-                _ => false,
+                Change::Edit(edit) => match edit.before {
+                    Route(_) | Service(_) | Destination(_) | Daemon(_) => edit.before != edit.after,
+                    _ => false,
+                },
+                Change::Add(_) | Change::Delete(_) => false,
             }
         };
         let mut phases = self.phases.clone();

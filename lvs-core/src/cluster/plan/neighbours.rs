@@ -149,8 +149,8 @@ impl Route {
 impl Change<Object> {
     /// Returns the address to which a destination is routed directly from this change on.
     fn newly_routed(&self) -> Option<IpAddr> {
-        match self {
-            Self::Edit(Object::Destination(before), _)
+        match self.after().and(self.before())? {
+            Object::Destination(before)
                 if before.destination.forwarding != Forwarding::DirectRouting =>
             {
                 self.directly_routed()

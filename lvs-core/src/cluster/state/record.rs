@@ -218,7 +218,7 @@ impl Record {
         now: &Observed,
     ) -> impl Iterator<Item = &Change<Object>> {
         let changed = self.entries.iter().filter(|entry| {
-            matches!(entry, Change::Edit(..) | Change::Delete(_)) && !entry.is_void()
+            matches!(entry, Change::Edit(_) | Change::Delete(_)) && !entry.is_void()
         });
         let now = ObservedIndex::new(now);
         changed.filter(move |entry| {

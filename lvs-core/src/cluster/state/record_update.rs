@@ -95,7 +95,7 @@ impl Record {
         let restored: HashSet<_> = changes()
             .filter_map(|change| match change {
                 Change::Add(object) => Some((object.id(), object)),
-                Change::Edit(..) | Change::Delete(_) => None,
+                Change::Edit(_) | Change::Delete(_) => None,
             })
             .filter(|(id, object)| Object::are_alike(lookup.find(id).as_ref(), Some(*object)))
             .map(|(id, _)| id)
@@ -337,7 +337,7 @@ fn found(object: impl Into<Object>, is_marked: bool) -> Change<Object> {
 }
 
 fn as_found(object: Object) -> Change<Object> {
-    Change::Edit(object.clone(), object)
+    Change::edit(object.clone(), object)
 }
 
 impl DesiredState {
@@ -410,7 +410,7 @@ impl Observed {
                 })
             };
             let after = later.sysctls.get(key).unwrap_or(value);
-            Change::Edit(setting(value), setting(after))
+            Change::edit(setting(value), setting(after))
         })
     }
 }

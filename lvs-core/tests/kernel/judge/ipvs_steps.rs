@@ -31,7 +31,7 @@ fn timeouts(now: &Observed, random: &mut Random) -> Change<Object> {
         tcp_fin: seconds(),
         udp: seconds(),
     };
-    Change::Edit(now.timeouts().into(), after.into())
+    Change::edit(now.timeouts().into(), after.into())
 }
 
 const SERVICES: [&str; 6] = [
@@ -58,7 +58,7 @@ fn put_service(now: &Observed, random: &mut Random) -> Change<Object> {
         service.flags = ServiceFlags::FLAG_1 | ServiceFlags::FLAG_3;
     }
     match now.service(&id) {
-        Some(found) => Change::Edit(found.service.clone().into(), service.into()),
+        Some(found) => Change::edit(found.service.clone().into(), service.into()),
         None => Change::Add(service.into()),
     }
 }
@@ -84,7 +84,7 @@ fn put_destination(service: &ServiceEntry, random: &mut Random) -> Change<Object
     }
     let found = service.destinations.iter().find(|found| found.id == id);
     match found {
-        Some(found) => Change::Edit(
+        Some(found) => Change::edit(
             bound(service, *found).into(),
             bound(service, destination).into(),
         ),

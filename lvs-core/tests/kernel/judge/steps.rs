@@ -189,7 +189,7 @@ fn link(now: &Observed, random: &mut Random) -> Change<Object> {
         name: name.clone(),
         up,
     };
-    Change::Edit(link(up).into(), link(!up).into())
+    Change::edit(link(up).into(), link(!up).into())
 }
 
 fn sysctl(now: &Observed, random: &mut Random) -> Change<Object> {
@@ -205,7 +205,7 @@ fn sysctl(now: &Observed, random: &mut Random) -> Change<Object> {
         value: now.sysctls[&key].clone(),
     };
     let value = random.pick(&["0", "1"]).to_owned();
-    Change::Edit(before.into(), Setting { key, value }.into())
+    Change::edit(before.into(), Setting { key, value }.into())
 }
 
 const ADDRESSES: [&str; 9] = [
@@ -299,7 +299,7 @@ fn route(now: &Observed, random: &mut Random) -> Change<Object> {
         route.source = own.find(|ip| ip.is_ipv4() == destination.addr().is_ipv4());
     }
     match now.route(&route.id) {
-        Some(found) => Change::Edit(found.clone().into(), route.into()),
+        Some(found) => Change::edit(found.clone().into(), route.into()),
         None => Change::Add(route.into()),
     }
 }

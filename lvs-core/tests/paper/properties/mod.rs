@@ -103,8 +103,9 @@ fn can_be_taken_back(case: &Case, plan: &Plan) {
 
 /// A rollback leaves a route to a destination that becomes directly routed again: connections of another method live on.
 fn without_neighbours(mut restored: Observed, back: &Plan) -> Observed {
-    let direct = back.steps().filter_map(|step| match &step.change {
-        Change::Edit(Object::Destination(from), Object::Destination(to))
+    let both = |change: &Change<Object>| change.before().cloned().zip(change.after().cloned());
+    let direct = back.steps().filter_map(|step| match both(&step.change)? {
+        (Object::Destination(from), Object::Destination(to))
             if from.destination.forwarding != to.destination.forwarding =>
         {
             (to.destination.forwarding == Forwarding::DirectRouting)
@@ -281,11 +282,11 @@ fn every_step_is_needed() {
 /// What the kernel keeps for old connections shows in no reading: a way without a next hop, a source address.
 fn is_for_old_connections(node: &DesiredState, change: &Change<Object>) -> bool {
     match change {
-        Change::Add(Object::Route(route)) | Change::Edit(_, Object::Route(route)) => {
-            is_neighbour(node, route)
+        Change::Delete(_) => false,
+        Change::Edit(edit) if matches!(edit.before, Object::Destination(_)) => {
+            edit.before == edit.after
         }
-        Change::Edit(before @ Object::Destination(_), after) => before == after,
-        _ => false,
+        change => matches!(change.newest(), Object::Route(route) if is_neighbour(node, route)),
     }
 }
 

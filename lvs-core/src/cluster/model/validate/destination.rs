@@ -42,6 +42,18 @@ impl<'a> Destinations<'a> {
         }
     }
 
+    /// Returns all that decides whether there are mistakes, of services that share their destinations.
+    pub(super) fn key(&self) -> (usize, u16, Family, bool) {
+        let service = self.service;
+        let family = service.service.id.family();
+        (
+            service.destinations.place(),
+            service.port(),
+            family,
+            self.is_mixed,
+        )
+    }
+
     pub(super) fn validate(&self, mistakes: &mut Mistakes) {
         let places = &self.cluster.index.places;
         let place = places.services.get(self.number);

@@ -1,6 +1,6 @@
 //! The services: that a node carries their address, and that their keys make sense together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::destination::Destinations;
@@ -25,7 +25,7 @@ impl Cluster {
                 .with_hint("add [[services]]"),
             );
         }
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut valid) = (BTreeSet::new(), HashSet::new());
         for (i, service) in self.services.iter().enumerate() {
             mistakes.within(self.index.places.service(i), |mistakes| {
                 let id = service.service.id;
@@ -39,6 +39,12 @@ impl Cluster {
                     ));
                 }
                 self.validate_service(i, service, gaps, mistakes);
+                let destinations = Destinations::of(self, i, gaps, service);
+                let key = destinations.key();
+                let is_new = !valid.contains(&key);
+                if is_new && !mistakes.has_more(|mistakes| destinations.validate(mistakes)) {
+                    valid.insert(key);
+                }
             });
         }
     }
@@ -89,7 +95,6 @@ impl Cluster {
             mistakes.keep(self.validate_minimum(i, service));
         }
         service.validate_for_the_kernel(self.index.places.has_protocol(i), mistakes);
-        Destinations::of(self, i, gaps, service).validate(mistakes);
     }
 
     /// Refuses a virtual IP without an interface: it could not be added, nor with which prefix length.
