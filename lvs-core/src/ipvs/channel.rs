@@ -2,7 +2,7 @@
 
 use nix::libc::{ENOENT, ESRCH};
 
-use super::dump::Dump;
+use super::dump::{Dump, Identified};
 use super::message::{DecodeError, FAMILY_NAME, IpvsMessage};
 use super::{DestinationStatus, ServiceId, ServiceStatus, errno};
 use crate::error::{Cause, Error, Operation, Result};
@@ -96,8 +96,19 @@ impl Channel {
 
     /// Dumps the services, and returns them with the number of passes.
     pub(super) fn services(&mut self) -> Result<(Dump<ServiceStatus>, usize)> {
+        self.services_as(|status| status)
+    }
+
+    /// Dumps what is made of each service, and returns it with the number of passes.
+    pub(super) fn services_as<T: Identified + Send + Sync + 'static>(
+        &mut self,
+        of: impl Fn(ServiceStatus) -> T,
+    ) -> Result<(Dump<T>, usize)> {
         let operation = Operation::new("list services", "");
-        let (services, passes) = self.dump(&operation, &IpvsMessage::GetService(None), service)?;
+        let (services, passes) =
+            self.dump(&operation, &IpvsMessage::GetService(None), |message| {
+                service(message).map(&of)
+            })?;
         Ok((Dump::new(services.into_iter()), passes))
     }
 

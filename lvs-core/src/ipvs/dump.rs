@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DestinationId, DestinationStatus, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot,
+    DestinationId, DestinationStatus, Service, ServiceEntryStatus, ServiceId, ServiceStatus,
+    Snapshot,
 };
 
 /// Is implemented by entries that dumps are compared by: an entry may change while it is read, but it
@@ -19,6 +20,22 @@ impl Identified for ServiceStatus {
 
     fn id(&self) -> ServiceId {
         self.service.id
+    }
+}
+
+impl Identified for Service {
+    type Id = ServiceId;
+
+    fn id(&self) -> ServiceId {
+        self.id
+    }
+}
+
+impl Identified for ServiceId {
+    type Id = Self;
+
+    fn id(&self) -> Self {
+        *self
     }
 }
 
@@ -63,7 +80,7 @@ impl<T: Identified> Dump<T> {
     }
 
     /// Returns whether both dumps are stable and contain the same entries, in any order.
-    pub(super) fn agrees(&self, other: &Self) -> bool {
+    pub(super) fn agrees<U: Identified<Id = T::Id>>(&self, other: &Dump<U>) -> bool {
         self.is_stable && other.is_stable && self.ids == other.ids
     }
 

@@ -48,13 +48,13 @@ pub type Snapshot = Vec<ServiceEntryStatus>;
 
 impl From<ServiceEntryStatus> for ServiceEntry {
     fn from(entry: ServiceEntryStatus) -> Self {
+        // Collected in place they would keep the room of their counters.
+        let mut destinations = Vec::with_capacity(entry.destinations.len());
+        let statuses = entry.destinations.into_iter();
+        destinations.extend(statuses.map(|status| status.destination));
         Self {
             service: entry.status.service,
-            destinations: entry
-                .destinations
-                .into_iter()
-                .map(|status| status.destination)
-                .collect(),
+            destinations,
         }
     }
 }

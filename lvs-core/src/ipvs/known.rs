@@ -103,7 +103,7 @@ impl Ipvs {
         };
         match entries {
             Some(entries) => Ok(entries),
-            None => Ok(self.snapshot()?.into_iter().map(Into::into).collect()),
+            None => self.entries(),
         }
     }
 

@@ -92,7 +92,7 @@ impl Ipvs {
     /// As [`snapshot`](Self::snapshot).
     pub fn configuration(&mut self) -> Result<Configuration> {
         Ok(Configuration {
-            services: self.snapshot()?.into_iter().map(Into::into).collect(),
+            services: self.entries()?,
             timeouts: Some(self.timeouts()?),
             daemons: Some(self.daemons()?),
         })

@@ -13,7 +13,9 @@
 
 use super::channel::Channel;
 use super::dump::{Dump, Identified, union};
-use super::{DestinationStatus, Ipvs, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot};
+use super::{
+    DestinationStatus, Ipvs, ServiceEntry, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot,
+};
 use crate::error::{Cause, Error, Operation, Result};
 
 /// The number of rounds in which the table may settle.
@@ -67,6 +69,24 @@ impl Ipvs {
         self.settle(operation, |ipvs, _| ipvs.channel.existing(services))
     }
 
+    /// Reads the configuration of the whole table as [`snapshot`](Self::snapshot) does. Of hundreds of thousands of
+    /// destinations the counters are most.
+    pub(crate) fn entries(&mut self) -> Result<Vec<ServiceEntry>> {
+        let (before, _) = self.channel.services_as(|status| status.service)?;
+        let (lists, is_stable) =
+            self.read_all_destinations(&before, |status| status.destination)?;
+        let (after, _) = self.second.services_as(|status| status.service.id)?;
+        if !is_stable || !before.agrees(&after) {
+            return Ok(self.snapshot()?.into_iter().map(Into::into).collect());
+        }
+        let entries = before.items.into_iter().zip(lists);
+        let entry = |(service, destinations)| ServiceEntry {
+            service,
+            destinations,
+        };
+        Ok(entries.map(entry).collect())
+    }
+
     /// Reads rounds of services, destinations, services, until one round is consistent; the services
     /// after one round are those before the next. `services` is given the number of its call, from 0.
     fn settle(
@@ -77,7 +97,7 @@ impl Ipvs {
         let mut seen = Vec::new();
         let mut before = services(self, 0)?;
         for round in 1..=ROUNDS {
-            let (destinations, is_stable) = self.read_all_destinations(&before)?;
+            let (destinations, is_stable) = self.read_all_destinations(&before, |status| status)?;
             let after = services(self, round)?;
             let is_settled = is_stable && before.agrees(&after);
             let table = entries(before.items, destinations);
@@ -136,17 +156,21 @@ impl Ipvs {
         Ok(Err(before.items))
     }
 
-    /// Reads the destinations of these services, and whether all lists were stable.
-    fn read_all_destinations(
+    /// Returns what is made of the destinations of these services, and whether all lists were stable.
+    fn read_all_destinations<D>(
         &mut self,
-        services: &Dump<ServiceStatus>,
-    ) -> Result<(Vec<Vec<DestinationStatus>>, bool)> {
+        services: &Dump<impl Identified<Id = ServiceId>>,
+        of: impl Fn(DestinationStatus) -> D,
+    ) -> Result<(Vec<Vec<D>>, bool)> {
         let mut lists = Vec::with_capacity(services.items.len());
         let mut is_stable = true;
-        for status in &services.items {
-            let list = self.read_destinations(&status.service.id)?;
+        for service in &services.items {
+            let list = self.read_destinations(&service.id())?;
             is_stable &= list.is_stable;
-            lists.push(list.items);
+            // A list that is collected in place would keep the room of what was read; so that is used for the next one.
+            let mut items = Vec::with_capacity(list.items.len());
+            items.extend(list.items.into_iter().map(&of));
+            lists.push(items);
         }
         Ok((lists, is_stable))
     }

@@ -34,9 +34,14 @@ enum Stored {
     Destination(Change<BoundDestination>),
 }
 
-impl From<Stored> for Change<Object> {
+/// A change that was stored: much smaller than what it is read as, and there may be tens of thousands.
+#[derive(Deserialize)]
+#[serde(from = "Stored")]
+struct Untagged(Change<Object>);
+
+impl From<Stored> for Untagged {
     fn from(stored: Stored) -> Self {
-        match stored {
+        Self(match stored {
             Stored::Tunnel(change) => change.map(Object::Tunnel),
             Stored::Listener(change) => change.map(Object::Listener),
             Stored::Link(change) => change.map(Object::Link),
@@ -47,7 +52,7 @@ impl From<Stored> for Change<Object> {
             Stored::Daemon(change) => change.map(Object::Daemon),
             Stored::Service(change) => change.map(Object::from),
             Stored::Destination(change) => change.map(Object::Destination),
-        }
+        })
     }
 }
 
@@ -61,8 +66,8 @@ pub(in crate::cluster) fn serialize<S: Serializer>(
 pub(in crate::cluster) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<ById<Change<Object>>, D::Error> {
-    let stored = Vec::<Stored>::deserialize(deserializer)?;
-    Ok(stored.into_iter().map(Change::from).collect())
+    let changes = Vec::<Untagged>::deserialize(deserializer)?;
+    Ok(changes.into_iter().map(|change| change.0).collect())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{IpvsState, Observed, Scope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Daemon, KnownTable, ServiceEntry};
+use crate::ipvs::{Daemon, KnownTable};
 use crate::net::{Address, GueListener, PolicyRule, RefusingRoute, Route, RouteId, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
@@ -131,10 +131,7 @@ fn ipvs(host: &mut Host, scope: &Scope, known: Option<&KnownTable<'_>>) -> Resul
         return Ok(IpvsState::NotLoaded);
     }
     let services = match known {
-        None => {
-            let snapshot = host.ipvs()?.snapshot()?;
-            snapshot.into_iter().map(ServiceEntry::from).collect()
-        }
+        None => host.ipvs()?.entries()?,
         Some(known) => {
             let listing = host.proc().listing().ok();
             host.ipvs()?.entries_beside(listing, known)?

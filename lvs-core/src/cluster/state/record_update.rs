@@ -110,6 +110,9 @@ impl Record {
             update.made(&change, true);
         }
         Self {
+            schema: self.schema,
+            cluster: self.cluster.clone(),
+            node: self.node.clone(),
             applied: true,
             under_way: false,
             role: node.role,
@@ -126,7 +129,7 @@ impl Record {
             servers: node.servers.clone(),
             other_directors: node.other_directors.clone(),
             entries: update.entries().into(),
-            ..self.clone()
+            by_health: self.by_health.clone(),
         }
     }
 
