@@ -40,11 +40,17 @@ fn keep_asking(client: &Netns, vip: SocketAddr, over: &AtomicBool, open: &Atomic
     });
 }
 
-fn ask_often(client: &Netns, vip: SocketAddr) -> Felt {
+fn ask_often(rollout: &Rollout, vip: SocketAddr) -> Felt {
+    let client = rollout.lab.network().client();
     let answers = (0..30).map(|_| client.run(|_| http::fetch(vip, None, PATIENCE)).unwrap());
-    let failed: Vec<_> = answers.filter_map(Result::err).collect();
+    // It fails hardly ever: the director's connections of that moment tell why.
+    let failed = answers.filter_map(Result::err).map(|error| {
+        let director = rollout.lab.node("director").unwrap();
+        let connections = director.run(|_| fs::read_to_string("/proc/thread-self/net/ip_vs_conn"));
+        format!("{error}: {}", connections.unwrap().unwrap())
+    });
     Felt {
-        failed: failed.iter().map(ToString::to_string).collect(),
+        failed: failed.collect(),
         asked: 30,
     }
 }
@@ -61,7 +67,7 @@ fn changed(old: &str, new: &str, vip: &str) -> (Felt, Vec<String>, Felt) {
             thread::yield_now();
         }
         let (meanwhile, outages) = rollout.execute_while_asked(&[vip]);
-        let afterwards = ask_often(client, address);
+        let afterwards = ask_often(&rollout, address);
         over.store(true, Ordering::SeqCst);
         (meanwhile, outages, afterwards)
     })
@@ -144,7 +150,7 @@ pub(crate) fn an_old_connection_of_a_removed_method_diverts_no_new_one() {
             rollout.remove_and_apply();
             let director = rollout.lab.node("director").unwrap();
             director.run(wait_for_an_old_packet).unwrap();
-            let afterwards = ask_often(client, address);
+            let afterwards = ask_often(&rollout, address);
             over.store(true, Ordering::SeqCst);
             afterwards.nothing();
         });
@@ -209,7 +215,7 @@ fn back_to_direct_routing(tried: impl Fn(&Rollout, &dyn Fn())) {
             on_servers(&format!("apply {OLD}"), "");
             let director = rollout.lab.node("director").unwrap();
             director.run(wait_for_an_old_packet).unwrap();
-            let afterwards = ask_often(client, address);
+            let afterwards = ask_often(&rollout, address);
             over.store(true, Ordering::SeqCst);
             afterwards.nothing();
         });
