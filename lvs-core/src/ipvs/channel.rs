@@ -109,7 +109,7 @@ impl Channel {
             self.dump(&operation, &IpvsMessage::GetService(None), |message| {
                 service(message).map(&of)
             })?;
-        Ok((Dump::new(services.into_iter()), passes))
+        Ok((Dump::new(services), passes))
     }
 
     /// Dumps the destinations of a service, and returns them with the number of passes. A service that
@@ -124,7 +124,7 @@ impl Channel {
             _ => None,
         };
         let (statuses, passes) = self.dump(&operation, &IpvsMessage::GetDest(*id), status)?;
-        Ok((Dump::new(statuses.into_iter()), passes))
+        Ok((Dump::new(statuses), passes))
     }
 
     /// Reads those of the given services that exist. Each is requested by itself, which is exact, in as
@@ -149,7 +149,7 @@ impl Channel {
         // A service that was requested twice was answered twice.
         found.sort_unstable_by_key(|status| status.service.id);
         found.dedup_by_key(|status| status.service.id);
-        Ok(Dump::new(found.into_iter()))
+        Ok(Dump::new(found))
     }
 
     fn requests(&self, ids: &[ServiceId]) -> Packet {

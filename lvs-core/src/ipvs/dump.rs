@@ -52,7 +52,8 @@ impl Identified for DestinationStatus {
 pub(super) struct Dump<T: Identified> {
     /// The entries in the kernel's order, each once.
     pub(super) items: Vec<T>,
-    ids: BTreeSet<T::Id>,
+    /// Ascending, each once.
+    ids: Vec<T::Id>,
     /// Whether nothing in the dump shows that the list changed meanwhile.
     pub(super) is_stable: bool,
 }
@@ -62,16 +63,15 @@ impl<T: Identified> Dump<T> {
     ///
     /// An entry that appears twice was pushed back past the place where the kernel had stopped, by an
     /// entry that was added before it.
-    pub(super) fn new(entries: impl Iterator<Item = T>) -> Self {
-        let mut ids = BTreeSet::new();
-        let mut is_stable = true;
-        let items = entries
-            .filter(|entry| {
-                let is_new = ids.insert(entry.id());
-                is_stable &= is_new;
-                is_new
-            })
-            .collect();
+    pub(super) fn new(mut items: Vec<T>) -> Self {
+        let mut ids: Vec<_> = items.iter().map(Identified::id).collect();
+        ids.sort_unstable();
+        let is_stable = ids.windows(2).all(|two| two.first() != two.last());
+        if !is_stable {
+            ids.dedup();
+            let mut seen = BTreeSet::new();
+            items.retain(|item| seen.insert(item.id()));
+        }
         Self {
             items,
             ids,
@@ -87,10 +87,13 @@ impl<T: Identified> Dump<T> {
     /// Returns this dump if the other one agrees; otherwise the union of both, which is not stable.
     pub(super) fn confirmed_by(mut self, other: Self) -> Self {
         self.is_stable = self.agrees(&other);
-        for entry in other.items {
-            if self.ids.insert(entry.id()) {
-                self.items.push(entry);
-            }
+        if !self.is_stable {
+            let Self { items, ids, .. } = &mut self;
+            let others = other.items.into_iter();
+            items.extend(others.filter(|item| ids.binary_search(&item.id()).is_err()));
+            ids.extend(other.ids);
+            ids.sort_unstable();
+            ids.dedup();
         }
         self
     }
@@ -145,7 +148,7 @@ mod tests {
     }
 
     fn dump(ports: &[u16]) -> Dump<ServiceStatus> {
-        Dump::new(ports.iter().map(|port| service(*port)))
+        Dump::new(ports.iter().map(|port| service(*port)).collect())
     }
 
     #[test]

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dump::Dump;
 use super::{
-    DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntryStatus, ServiceStatus,
-    Weight,
+    DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntryStatus, Weight,
 };
 use crate::error::Result;
 use crate::proc::{ListedDestination, ListedForwarding, ListedId, Listing};
@@ -77,7 +76,7 @@ impl Ipvs {
         let Some(listing) = listing else {
             return Ok(None);
         };
-        let (services, _) = self.channel.services()?;
+        let (services, _) = self.channel.services_as(|status| status.service)?;
         Ok(joined(services, listing))
     }
 }
@@ -95,26 +94,26 @@ pub(super) fn all<T>(
     Some(all)
 }
 
-fn joined(services: Dump<ServiceStatus>, listing: Listing) -> Option<Vec<Both>> {
+fn joined(services: Dump<Service>, listing: Listing) -> Option<Vec<Both>> {
     if !services.is_stable || services.items.len() != listing.services.len() {
         return None;
     }
     let services = services.items;
     let mut pairs = services.iter().zip(&listing.services);
-    if !pairs.all(|(status, listed)| ListedId::from(status.service.id) == listed.id) {
+    if !pairs.all(|(service, listed)| ListedId::from(service.id) == listed.id) {
         return joined_by_id(services, listing);
     }
     // Nothing has changed in between: the kernel lists them in one order.
     let pairs = services.into_iter().zip(listing.services);
-    let both = pairs.map(|(status, listed)| {
+    let both = pairs.map(|(service, listed)| {
         // Services of both families may have one mark, and look alike.
         let is_told = matches!(listed.id, ListedId::Socket(..));
-        (status.service, is_told.then_some(listed.destinations))
+        (service, is_told.then_some(listed.destinations))
     });
     Some(both.collect())
 }
 
-fn joined_by_id(services: Vec<ServiceStatus>, listing: Listing) -> Option<Vec<Both>> {
+fn joined_by_id(services: Vec<Service>, listing: Listing) -> Option<Vec<Both>> {
     let mut listed = HashMap::with_capacity(listing.services.len());
     let mut marks: HashMap<ListedId, usize> = HashMap::new();
     for service in listing.services {
@@ -127,8 +126,7 @@ fn joined_by_id(services: Vec<ServiceStatus>, listing: Listing) -> Option<Vec<Bo
             }
         }
     }
-    let services = services.into_iter().map(|status| {
-        let service = status.service;
+    let services = services.into_iter().map(|service| {
         let id = ListedId::from(service.id);
         let destinations = match id {
             ListedId::Socket(..) => Some(listed.remove(&id)?),
@@ -185,7 +183,7 @@ impl From<ServiceEntryStatus> for ServiceOverview {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::{SchedulerName, Stats};
+    use crate::ipvs::SchedulerName;
 
     const LISTING: &str = "TCP  C0000201:0050 rr \n  -> 0A000001:0050      Route   3      2          1\n\
                            TCP  C0000201:0051 rr \n  -> 0A000001:0051      Tunnel  1      0          0\n\
@@ -195,11 +193,11 @@ mod tests {
         crate::proc::read_listing(LISTING.as_bytes()).unwrap()
     }
 
-    fn dump(ids: &[&str]) -> Dump<ServiceStatus> {
-        Dump::new(ids.iter().map(|id| ServiceStatus {
-            service: Service::new(id.parse().unwrap(), SchedulerName::RR),
-            stats: Stats::default(),
-        }))
+    fn dump(ids: &[&str]) -> Dump<Service> {
+        let services = ids
+            .iter()
+            .map(|id| Service::new(id.parse().unwrap(), SchedulerName::RR));
+        Dump::new(services.collect())
     }
 
     const ALL: [&str; 3] = ["tcp 192.0.2.1:80", "tcp 192.0.2.1:81", "fwmark 7 ipv6"];

@@ -1,5 +1,6 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -15,7 +16,8 @@ pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
 pub(super) struct Draft<'a> {
     node: &'a DesiredState,
     observed: &'a Observed,
-    seen: Observed,
+    /// How the node will look; until something changes, as it does.
+    seen: Cow<'a, Observed>,
     phases: Vec<Phase>,
 }
 
@@ -24,7 +26,7 @@ impl<'a> Draft<'a> {
         Self {
             node,
             observed,
-            seen: observed.clone(),
+            seen: Cow::Borrowed(observed),
             phases: Vec::new(),
         }
     }
@@ -45,7 +47,8 @@ impl<'a> Draft<'a> {
         if steps.is_empty() {
             return false;
         }
-        self.seen.apply(steps.iter().map(|step| &step.change));
+        let seen = self.seen.to_mut();
+        seen.apply(steps.iter().map(|step| &step.change));
         self.phases.push(Phase { name, steps });
         true
     }
