@@ -23,5 +23,7 @@ pub(super) const MARKED: usize = 256;
 pub(super) const DEPTH: usize = 16;
 /// Characters of an expression of arithmetic.
 pub(super) const EXPRESSION: usize = 1024;
+/// Steps of the comparison of a value with a pattern: one for each character and each place in the pattern.
+pub(super) const MATCHING: usize = 1 << 20;
 /// Scripts that a script reads, each with the variables that it may set.
 pub(super) const SOURCES: usize = 64;

@@ -308,7 +308,8 @@ impl Walk<'_, '_> {
         let mut given = Vec::new();
         for argument in arguments {
             let value = self.substituted(argument, id);
-            match argument.ends_with("[@]}") || argument == "$@" || argument == "$*" {
+            let is_list = argument.starts_with("${") && argument.contains("[@]");
+            match is_list || argument == "$@" || argument == "$*" {
                 true => given.extend(value.split_whitespace().map(str::to_owned)),
                 false => given.push(value),
             }

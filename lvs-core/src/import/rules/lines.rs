@@ -12,6 +12,8 @@ pub(super) struct Line {
     /// Counted from 1.
     pub(super) number: usize,
     pub(super) text: String,
+    /// Whether a backslash or quotes join several lines.
+    pub(super) is_joined: bool,
     /// Whether its quotes are closed, here or in a line below.
     pub(super) is_closed: bool,
 }
@@ -39,13 +41,17 @@ impl<'t> Lines<'t> {
             let next = self.rest.next().map_or("", |(_, next)| next.trim_start());
             text = format!("{continued}{next}");
         }
+        let mut is_joined = text.len() != first.len();
         if shell::opens_array(&text) {
             self.close_array(&mut text);
         }
+        let length = text.len();
         let is_closed = self.close_quote(&mut text);
+        is_joined |= text.len() != length;
         Some(Line {
             number: number + 1,
             text,
+            is_joined,
             is_closed,
         })
     }

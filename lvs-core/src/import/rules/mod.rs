@@ -7,6 +7,7 @@ mod address;
 mod body;
 mod calls;
 mod command;
+mod expansion;
 mod flow;
 mod lines;
 mod marking;
@@ -59,6 +60,8 @@ struct Walk<'a, 'r> {
     flow: Flow,
     /// Variables whose values only the running script knows, with the reason.
     unknown: BTreeMap<String, &'static str>,
+    /// Commands of lines that the shell joins: how much space is between their words is not known.
+    spread: BTreeSet<DirectiveId>,
     /// Lines that mark packets.
     markings: Vec<(Marking, DirectiveId)>,
     /// Lines that cannot be read.
@@ -95,6 +98,7 @@ pub(super) fn draft(
         rounds: 0,
         flow: Flow::default(),
         unknown: BTreeMap::new(),
+        spread: BTreeSet::new(),
         markings: Vec::new(),
         mistakes: Vec::new(),
         is_of_real_server: false,
@@ -138,7 +142,7 @@ impl Walk<'_, '_> {
     fn joined(&mut self, place: &Place, line: &Line) -> Result<(), ImportError> {
         let text = line.text.trim();
         if line.is_closed || !(shell::assignments(text).is_some() || text.contains("ipvsadm")) {
-            return self.line(place, text);
+            return self.line(place, text, line.is_joined);
         }
         let id = self.tally.add(place, text);
         let error = ImportError::new(place, "a quote of the line is never closed");
@@ -146,7 +150,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn line(&mut self, place: &Place, raw: &str) -> Result<(), ImportError> {
+    fn line(&mut self, place: &Place, raw: &str, is_joined: bool) -> Result<(), ImportError> {
         let text = raw.trim();
         if text.is_empty() || is_comment(text) {
             return Ok(());
@@ -158,6 +162,9 @@ impl Walk<'_, '_> {
         }
         for (command, next) in shell::commands(text) {
             let id = self.tally.add(place, command);
+            if is_joined {
+                self.spread.insert(id);
+            }
             if shell::is_punctuation(command) {
                 self.tally.silence(id);
             }
@@ -186,7 +193,7 @@ impl Walk<'_, '_> {
     /// Reads a line of the text that a command is given: rules, or the text of another program.
     fn document(&mut self, place: &Place, text: &str, are_rules: bool) -> Result<(), ImportError> {
         if are_rules {
-            return self.line(place, text);
+            return self.line(place, text, false);
         }
         if !text.trim().is_empty() {
             let id = self.tally.add(place, text.trim());

@@ -92,13 +92,15 @@ impl Walk<'_, '_> {
                 None => refused,
             };
         };
-        let name = match from.strip_prefix('{') {
-            Some(braced) => braced.split(['}', '[']).next().unwrap_or_default(),
-            None => from
-                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .next()
-                .unwrap_or_default(),
-        };
+        let braced = from.strip_prefix('{');
+        let name = braced.unwrap_or(from);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name = name.split(|c| !is_part(c)).next().unwrap_or_default();
+        if braced.is_some() && self.variables.contains_key(name) {
+            return refused.with_hint(
+                "what the braces stand for is not followed: write the value that they have on this director",
+            );
+        }
         if !shell::is_name(name) {
             return refused.with_hint(
                 "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",

@@ -1,7 +1,7 @@
 //! Variables of a script: what sets them, and what stands where they are used.
 
 use super::{NOT_IPVSADM, Walk};
-use crate::import::limits::COMMAND;
+use crate::import::limits::{BYTES, COMMAND};
 use crate::import::shell::{self, arithmetic};
 use crate::import::tally::DirectiveId;
 
@@ -134,7 +134,7 @@ impl Walk<'_, '_> {
     }
 
     /// Says that a variable is replaced in a command.
-    fn used(&mut self, id: DirectiveId, user: DirectiveId) {
+    pub(super) fn used(&mut self, id: DirectiveId, user: DirectiveId) {
         if id != user {
             self.tally.carried(id, "replaced where it is used");
             self.tally.belongs(id, &[user]);
@@ -142,18 +142,21 @@ impl Walk<'_, '_> {
     }
 
     /// Returns the name of a value whose number is computed: `RS[i+1]`.
-    fn element(&mut self, name: &str, user: DirectiveId) -> Option<String> {
+    pub(super) fn element(&mut self, name: &str, user: DirectiveId) -> Option<String> {
         let (list, key) = name.strip_suffix(']')?.split_once('[')?;
         let is_known = matches!(key, "@" | "*") || self.variables.contains_key(name);
         let number = self.number(key, user).filter(|_| !is_known)?;
         Some(format!("{list}[{number}]"))
     }
 
-    /// Replaces `$NAME` and `${NAME}` where the script has set it, and `${NAME:-VALUE}` by the value where not.
+    /// Replaces `$NAME` where the script has set it, and `${…}` where that is followed.
     pub(super) fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
         let mut rest = text;
-        while let Some(start) = rest.find('$').filter(|_| result.len() < COMMAND) {
+        while let Some(start) = rest.find('$')
+            && result.len() < COMMAND
+            && self.bytes <= BYTES
+        {
             let (before, from) = rest.split_at(start);
             result.push_str(before);
             let arithmetic = from.strip_prefix("$((").and_then(arithmetic::until_closed);
@@ -164,77 +167,35 @@ impl Walk<'_, '_> {
                 rest = after;
                 continue;
             }
-            let name = from.get(1..).unwrap_or_default();
-            let braced = name.strip_prefix('{').and_then(|name| name.split_once('}'));
-            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let end = match name.starts_with(['@', '*', '#']) {
-                true => 1,
-                false => name.find(|c| !is_part(c)).unwrap_or(name.len()),
+            let (expanded, after) = match shell::braced(from) {
+                Some((inside, after)) => (self.expanded(inside, user), after),
+                None => {
+                    if from.starts_with("${") {
+                        // It is looked through for the end of the braces.
+                        self.bytes += from.len();
+                    }
+                    let name = from.get(1..).unwrap_or_default();
+                    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                    let is_one = |c: char| c.is_ascii_digit() || matches!(c, '@' | '*' | '#');
+                    let end = match name.starts_with(is_one) {
+                        true => 1,
+                        false => name.find(|c| !is_part(c)).unwrap_or(name.len()),
+                    };
+                    let (name, after) = name.split_at(end);
+                    (self.value(name, user), after)
+                }
             };
-            let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
-            // The number or key of a value may be a variable's.
-            let mut inner = match name.contains('[') && name.contains('$') {
-                true => self.substituted(name, user),
-                false => name.to_owned(),
-            };
-            if let Some(element) = self.element(&inner, user) {
-                inner = element;
-            }
-            let name = inner.as_str();
-            let (name, default) = Default::of(name);
-            match self.variables.get(name) {
-                Some((value, id)) => {
-                    result.push_str(value);
-                    self.used(*id, user);
-                    self.doubt(name, false);
+            match expanded {
+                Some(value) => {
+                    result.push_str(&value);
                     rest = after;
                 }
-                None => match default {
-                    Some(default) if !self.unknown.contains_key(list(name)) => {
-                        self.doubt(list(name), true);
-                        let value = self.substituted(default.value, user);
-                        result.push_str(&value);
-                        if default.sets {
-                            self.set(name, value, user);
-                        }
-                        rest = after;
-                    }
-                    _ => {
-                        result.push('$');
-                        rest = from.get(1..).unwrap_or_default();
-                    }
-                },
+                None => {
+                    result.push('$');
+                    rest = from.get(1..).unwrap_or_default();
+                }
             }
         }
         result + rest
-    }
-}
-
-/// What stands for a variable that is not set: `${NAME:-VALUE}`, and `${NAME:=VALUE}` sets it, too.
-struct Default<'t> {
-    value: &'t str,
-    sets: bool,
-}
-
-impl<'t> Default<'t> {
-    /// Returns the name and the default of what stands in braces.
-    fn of(text: &'t str) -> (&'t str, Option<Self>) {
-        let split = |operator, sets| {
-            let (name, value) = text.split_once(operator)?;
-            let is_one = shell::is_name(list(name)) || name.parse::<u8>().is_ok();
-            is_one.then_some((name, Self { value, sets }))
-        };
-        match split(":-", false).or_else(|| split(":=", true)) {
-            Some((name, default)) => (name, Some(default)),
-            None => (text.split_once(":?").map_or(text, |(name, _)| name), None),
-        }
-    }
-}
-
-/// Returns the name of the list to which an element belongs, `RS` of `RS[0]`; of another variable its own.
-fn list(name: &str) -> &str {
-    match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
-        Some((list, _)) => list,
-        None => name,
     }
 }

@@ -1,5 +1,7 @@
 //! The commands of a line, and what parts them.
 
+use super::expansion;
+
 /// What parts a command from the next one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::import) enum Next {
@@ -23,6 +25,11 @@ pub(in crate::import) fn commands(line: &str) -> Vec<(&str, Next)> {
         let next = rest.as_str().chars().next();
         match (quote, c) {
             (_, '\\') if quote != Some('\'') => drop(rest.next()),
+            (_, '$') if quote != Some('\'') && next == Some('{') => {
+                if let Some((expansion, _)) = line.get(place..).and_then(expansion) {
+                    rest.nth(expansion.chars().count() - 2);
+                }
+            }
             (Some(open), _) => quote = quote.filter(|_| c != open),
             (None, '"' | '\'' | '`') => quote = Some(c),
             (None, '(') if before == '$' || next == Some('(') || substitutions > 0 => {

@@ -2,6 +2,7 @@
 
 pub(super) mod arithmetic;
 mod command;
+mod expansion;
 mod variable;
 mod words;
 
@@ -9,10 +10,17 @@ pub(super) use command::{
     CLOSES, Next, OPENS, Subshells, commands, function, is_bracket, is_over_arguments,
     is_punctuation, unredirected,
 };
+pub(super) use expansion::{Action, Expansion, Operation, Replaced, Side, braced, characters};
 pub(super) use variable::{assignments, is_computed, sets, sysctls};
 pub(super) use words::{
     For, document, elements, is_literal, open_quote, opens_array, split, words,
 };
+
+/// Returns the `${…}` with which a text begins, and what follows it.
+fn expansion(text: &str) -> Option<(&str, &str)> {
+    let (_, after) = braced(text)?;
+    text.split_at_checked(text.len() - after.len())
+}
 
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()

@@ -1,6 +1,6 @@
 //! Words: those of lists, of loops, and what quotes hold together.
 
-use super::is_name;
+use super::{expansion, is_name};
 use crate::import::limits::ROUNDS;
 
 /// Returns whether a line begins a list of values (`NAME=(`) that it does not end.
@@ -172,10 +172,18 @@ pub(in crate::import) fn split(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns words without their quotes; `>` and `|` are words of their own.
+/// Returns words without their quotes; `>` and `|` are words of their own. What is in the braces of `${…}` stays as it is.
 pub(super) fn unquoted_words(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for c in text.chars() {
+    let (mut rest, mut before) = (text, ' ');
+    while let Some(c) = rest.chars().next() {
+        if let Some((expansion, after)) = expansion(rest).filter(|_| before != '\\') {
+            word.get_or_insert_default().push_str(expansion);
+            (rest, before) = (after, '}');
+            continue;
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        before = c;
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
             (Some(_), c) => word.get_or_insert_default().push(c),

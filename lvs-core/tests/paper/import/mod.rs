@@ -7,6 +7,7 @@
 
 mod carried;
 mod computed;
+mod expansions;
 mod keepalived;
 mod kernel;
 mod ldirectord;
