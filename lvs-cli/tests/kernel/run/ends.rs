@@ -1,6 +1,7 @@
 //! How it ends, and what it does with files.
 
 use std::fs;
+use std::process::Output;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,14 @@ pub(crate) fn killed_and_started_again() {
         resident.prints(&["status"]).contains("connection refused")
     });
     assert_eq!(resident.prints(&["save"]), table);
-    let report = resident.lvsctl(&["check"]);
-    assert!(!String::from_utf8_lossy(&report.stdout).contains("LVS094"));
+    let codes = |report: &Output| String::from_utf8_lossy(&report.stdout).contains("LVS09");
+    assert!(!codes(&resident.lvsctl(&["check"])));
+    assert_eq!(resident.end(Signal::SIGTERM), 0);
+    let untested =
+        "LVS095 warning director director: none runs, and tcp 172.16.5.11:80 has a check";
+    reports(&resident.lvsctl(&["check"]), 0, untested);
+    let applied = resident.prints(&["apply"]);
+    assert!(applied.contains("until `lvsctl run` runs"), "{applied}");
 }
 
 /// At up to a hundred moments, from the first instruction on: the table stays, and so do connections.
