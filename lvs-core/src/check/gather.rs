@@ -15,7 +15,7 @@ use super::source::Source;
 use super::watch::Watch;
 use super::{procfs, sntp, sockets};
 use crate::cluster::change::Change;
-use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Scope, StateDir};
+use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, ReadScope, StateDir};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
@@ -117,7 +117,7 @@ impl Facts {
         let balances = is_read && node.kind == NodeKind::Director;
         facts.network(host)?;
         facts.procfs();
-        facts.observe(host, &Scope::of(node))?;
+        facts.observe(host, &ReadScope::of(node))?;
         facts.look_up(host, cluster, node, gather, &mut watch)?;
         // That another director is active only its answers show.
         let is_waiting = node.kind == NodeKind::Director && facts.is_standby();
@@ -222,7 +222,7 @@ impl Facts {
         Ok(true)
     }
 
-    fn observe(&mut self, host: &mut Host, scope: &Scope) -> Result<()> {
+    fn observe(&mut self, host: &mut Host, scope: &ReadScope) -> Result<()> {
         match Observed::read(host, scope) {
             Ok(observed) => self.observed = Some(observed),
             Err(error) if error.is_permission() => {

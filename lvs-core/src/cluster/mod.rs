@@ -61,7 +61,7 @@ pub use model::{
     VirtualDestination, VirtualService,
 };
 use observed::{IndexedService, ObservedIndex};
-pub use observed::{IpvsState, Observed, Scope};
+pub use observed::{IpvsState, Observed, ReadScope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
 pub use shared_list::SharedList;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lvs_core::cluster::{
-    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
+    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, ReadScope,
 };
 use lvs_core::ipvs::{Daemon, DaemonRole, SchedulerName, Service};
 use lvs_core::net::{Address, Net};
@@ -63,7 +63,7 @@ fn apply(node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
 }
 
 fn observe(node: &DesiredState, host: &mut Host) -> Observed {
-    Observed::read(host, &Scope::of(node)).unwrap()
+    Observed::read(host, &ReadScope::of(node)).unwrap()
 }
 
 /// Applies each node on a machine of its own, twice; the second time there is nothing to do.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{Observed, Plan, PlanOptions, Scope};
+use lvs_core::cluster::{Observed, Plan, PlanOptions, ReadScope};
 use lvs_lab::Lab;
 
 lvs_lab::tests! {
@@ -232,7 +232,7 @@ fn two_hundred_services_on_twenty_real_servers() {
                 200 + 4000
             );
             assert!(node.apply(host, options, &mut |_| ()).unwrap().is_empty());
-            let observed = Observed::read(host, &Scope::of(&node)).unwrap();
+            let observed = Observed::read(host, &ReadScope::of(&node)).unwrap();
             assert_eq!(observed.services().len(), 200);
             let destinations: usize = observed
                 .services()
@@ -241,7 +241,7 @@ fn two_hundred_services_on_twenty_real_servers() {
                 .sum();
             assert_eq!(destinations, 4000);
             node.remove(host, &mut |_| ()).unwrap();
-            let observed = Observed::read(host, &Scope::of(&node)).unwrap();
+            let observed = Observed::read(host, &ReadScope::of(&node)).unwrap();
             assert!(observed.services().is_empty());
         })
         .unwrap();

@@ -12,7 +12,7 @@ use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::change::Object;
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::state::{Confirmation, Lock};
-use crate::cluster::{DesiredState, IpvsState, Observed, Role, Scope};
+use crate::cluster::{DesiredState, IpvsState, Observed, ReadScope, Role};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::KnownTable;
@@ -22,7 +22,7 @@ static NEVER_STOPPED: AtomicBool = AtomicBool::new(false);
 /// A change that is to be made on a node.
 pub(in crate::cluster) struct Job<'a> {
     /// What to read.
-    pub(in crate::cluster) scope: Scope,
+    pub(in crate::cluster) scope: ReadScope,
     /// Plans by what was read; after the last step it must find nothing to do.
     pub(in crate::cluster) plan: &'a dyn Fn(&Observed) -> Plan,
     /// The node whose addresses are announced.
@@ -41,7 +41,7 @@ pub(in crate::cluster) struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// Returns a change that cannot be stopped and need not be confirmed.
-    pub(in crate::cluster) fn plain(scope: Scope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
+    pub(in crate::cluster) fn plain(scope: ReadScope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
         Self {
             scope,
             plan,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::change::Step;
 use super::plan::{Phase, Plan, PlanOptions};
-use super::{DesiredState, Observed, Scope};
+use super::{DesiredState, Observed, ReadScope};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -62,7 +62,7 @@ impl DesiredState {
     /// # Errors
     /// Those of [`Observed::read`].
     pub fn plan(&self, host: &mut Host, options: PlanOptions) -> Result<Plan> {
-        let observed = Observed::read(host, &Scope::of(self))?;
+        let observed = Observed::read(host, &ReadScope::of(self))?;
         Ok(Plan::new(self, &observed, options))
     }
 
@@ -71,7 +71,7 @@ impl DesiredState {
     /// # Errors
     /// Those of [`Observed::read`].
     pub fn plan_removal(&self, host: &mut Host) -> Result<Plan> {
-        let observed = Observed::read(host, &Scope::of(self))?;
+        let observed = Observed::read(host, &ReadScope::of(self))?;
         Ok(Plan::removal(self, &observed))
     }
 
@@ -108,7 +108,7 @@ impl DesiredState {
         let job = Job {
             announced: Some(self),
             sources: Some(self),
-            ..Job::plain(Scope::of(self), &plan)
+            ..Job::plain(ReadScope::of(self), &plan)
         };
         job.run(|_, _| Ok(()), host, events)
     }
@@ -127,7 +127,7 @@ impl DesiredState {
         let plan = |observed: &Observed| Plan::new(self, observed, options).growing();
         let job = Job {
             announced: Some(self),
-            ..Job::plain(Scope::of(self), &plan)
+            ..Job::plain(ReadScope::of(self), &plan)
         };
         job.run(|_, _| Ok(()), host, events)
     }
@@ -142,6 +142,6 @@ impl DesiredState {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::removal(self, observed);
-        Job::plain(Scope::of(self), &plan).run(|_, _| Ok(()), host, events)
+        Job::plain(ReadScope::of(self), &plan).run(|_, _| Ok(()), host, events)
     }
 }

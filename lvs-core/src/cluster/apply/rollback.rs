@@ -5,13 +5,13 @@ use std::time::Instant;
 use super::execute;
 use super::{Aftermath, Event, Failure};
 use crate::cluster::plan::{Phase, Plan};
-use crate::cluster::{Observed, Scope};
+use crate::cluster::{Observed, ReadScope};
 use crate::error::Result;
 use crate::host::Host;
 
 /// What is known of a change when it begins, so that it can be rolled back.
 pub(super) struct Rollback<'a> {
-    pub(super) scope: &'a Scope,
+    pub(super) scope: &'a ReadScope,
     pub(super) before: &'a Observed,
     /// When that was read: lifetimes pass meanwhile.
     pub(super) read_at: Instant,

@@ -3,7 +3,7 @@
 use crate::cluster::Session;
 use crate::cluster::plan::Plan;
 use crate::cluster::state::Unread;
-use crate::cluster::{ApplyError, DrainTarget, Draining, Event, Observed, Record, Scope};
+use crate::cluster::{ApplyError, DrainTarget, Draining, Event, Observed, ReadScope, Record};
 use crate::error::{Cause, Error, Operation};
 use crate::host::Host;
 
@@ -21,7 +21,8 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
-        let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
+        let observed =
+            Observed::read(host, &ReadScope::of_drains()).map_err(ApplyError::untouched)?;
         let (records, unread) = self.state.readable();
         let unknown = target.unknown("drain", &records);
         let drained: Vec<_> = records
@@ -79,7 +80,8 @@ impl Session {
                 unknown.unwrap_or_else(|| not_drained(target, &all))
             }));
         }
-        let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
+        let observed =
+            Observed::read(host, &ReadScope::of_drains()).map_err(ApplyError::untouched)?;
         let changes: Vec<_> = undrained
             .into_iter()
             .map(|(old, new, restored)| DrainChange {
@@ -136,7 +138,7 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let job = self.job(Scope::of_drains(), plan, None);
+        let job = self.job(ReadScope::of_drains(), plan, None);
         let done = job.run(|_, _| self.write(old, new), host, events);
         self.settle(old, &done);
         done

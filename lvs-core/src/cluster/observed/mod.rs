@@ -26,7 +26,7 @@ use crate::net::{
 };
 use crate::sysctl::SysctlKey;
 pub(super) use index::{IndexedService, ObservedIndex};
-pub use scope::Scope;
+pub use scope::ReadScope;
 
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).
 ///

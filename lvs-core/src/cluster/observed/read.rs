@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{IpvsState, Observed, Scope, lingering};
+use super::{IpvsState, Observed, ReadScope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
@@ -21,14 +21,14 @@ impl Observed {
     /// # Errors
     /// Something could not be read; with IPVS in the scope that needs `CAP_NET_ADMIN` where ip_vs is
     /// loaded.
-    pub fn read(host: &mut Host, scope: &Scope) -> Result<Self> {
+    pub fn read(host: &mut Host, scope: &ReadScope) -> Result<Self> {
         Self::read_beside(host, scope, None)
     }
 
     /// Reads the same, the table of services by what is known of it already.
     pub(in crate::cluster) fn read_beside(
         host: &mut Host,
-        scope: &Scope,
+        scope: &ReadScope,
         known: Option<&KnownTable<'_>>,
     ) -> Result<Self> {
         let found = host.net().links()?;
@@ -58,14 +58,14 @@ impl Observed {
     }
 }
 
-fn tunnels(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Tunnel>> {
+fn tunnels(host: &mut Host, scope: &ReadScope) -> Result<BTreeSet<Tunnel>> {
     if !scope.reads_tunnels() {
         return Ok(BTreeSet::new());
     }
     Ok(host.net().tunnels()?.into_iter().collect())
 }
 
-fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<GueListener>> {
+fn listeners(host: &mut Host, scope: &ReadScope) -> Result<BTreeSet<GueListener>> {
     if !scope.reads_listeners() {
         return Ok(BTreeSet::new());
     }
@@ -116,14 +116,14 @@ fn sysctls(
     Ok(found)
 }
 
-fn daemons(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Daemon>> {
+fn daemons(host: &mut Host, scope: &ReadScope) -> Result<BTreeSet<Daemon>> {
     if !scope.reads_ipvs() || !host.is_ipvs_loaded() {
         return Ok(BTreeSet::new());
     }
     Ok(host.ipvs()?.daemons()?.into_iter().collect())
 }
 
-fn ipvs(host: &mut Host, scope: &Scope, known: Option<&KnownTable<'_>>) -> Result<IpvsState> {
+fn ipvs(host: &mut Host, scope: &ReadScope, known: Option<&KnownTable<'_>>) -> Result<IpvsState> {
     if !scope.reads_ipvs() {
         return Ok(IpvsState::Unread);
     }

@@ -12,7 +12,7 @@ use crate::sysctl::{Conf, SysctlKey};
 /// Says what is to be read on a node: only what its plan can need, and what the plan's steps change besides
 /// (see [`Observed::after`](super::Observed::after)), so that it can be rolled back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct ReadScope {
     sysctls: BTreeSet<SysctlKey>,
     links: BTreeSet<IfName>,
     tunnels: BTreeSet<IfName>,
@@ -22,7 +22,7 @@ pub struct Scope {
     routed_directly: BTreeMap<ServiceId, Vec<DestinationId>>,
 }
 
-impl Scope {
+impl ReadScope {
     /// Returns what the plan of a node can need.
     #[must_use]
     pub fn of(node: &DesiredState) -> Self {

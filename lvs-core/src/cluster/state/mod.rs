@@ -85,7 +85,7 @@ pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
 use super::probe_path::Marks;
-use super::{ClusterName, DesiredState, NodeName, Observed, Role, Scope};
+use super::{ClusterName, DesiredState, NodeName, Observed, ReadScope, Role};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::ipvs::ServiceId;
@@ -309,7 +309,7 @@ impl StateDir {
         options: PlanOptions,
     ) -> Result<(Plan, Observed, Record)> {
         let known = self.known(node)?;
-        let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
+        let observed = Observed::read(host, &ReadScope::recorded(node, &known.record))?;
         let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
         plan.refusals.extend(known.claims);
@@ -322,7 +322,7 @@ impl StateDir {
     /// Those of [`record`](Self::record) and [`Observed::read`].
     pub fn plan_removal(&self, node: &DesiredState, host: &mut Host) -> Result<Plan> {
         let known = self.known_for_removal(node)?;
-        let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
+        let observed = Observed::read(host, &ReadScope::recorded(node, &known.record))?;
         Ok(known.removal(node, &observed))
     }
 

@@ -6,7 +6,7 @@ use super::kept::Kept;
 use super::session::{Purpose, Session};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
-use crate::cluster::{ApplyError, DesiredState, Event, Observed, Role, Scope};
+use crate::cluster::{ApplyError, DesiredState, Event, Observed, ReadScope, Role};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -50,7 +50,7 @@ impl RecordedApply<'_> {
             events(Event::Unlocked(error));
         }
         let plan = |observed: &Observed| self.plan(observed);
-        let scope = Scope::recorded(self.node, self.record);
+        let scope = ReadScope::recorded(self.node, self.record);
         let job = Job {
             takeover: self.takeover(),
             ..self.session.job(scope, &plan, Some(self.node))

@@ -8,7 +8,7 @@ use super::{Record, StateDir};
 use crate::cluster::apply::Job;
 use crate::cluster::change::Step;
 use crate::cluster::plan::{Phase, PhaseName, Plan, PlanOptions};
-use crate::cluster::{ApplyError, DesiredState, Event, NodeKind, Observed, Role, Scope};
+use crate::cluster::{ApplyError, DesiredState, Event, NodeKind, Observed, ReadScope, Role};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -35,8 +35,11 @@ impl StateDir {
         let plan = |observed: &Observed| {
             Plan::with_record(node, observed, &record, PlanOptions::default()).only_release()
         };
-        let done =
-            Job::plain(Scope::recorded(node, &record), &plan).run(|_, _| Ok(()), host, events)?;
+        let done = Job::plain(ReadScope::recorded(node, &record), &plan).run(
+            |_, _| Ok(()),
+            host,
+            events,
+        )?;
         let lock = Lock::acquire_late(self.directory(), ticket);
         let recorded = lock.and_then(|_lock| match self.own_record(node)? {
             // Nothing was applied here by its record: a plain apply asks for the role.
@@ -84,7 +87,7 @@ impl StateDir {
         let marked = file.mark_standby();
         let ticket = begin_role(self.directory());
         let plan = |observed: &Observed| record.release(observed);
-        let done = Job::plain(Scope::default(), &plan).run(|_, _| Ok(()), host, events)?;
+        let done = Job::plain(ReadScope::default(), &plan).run(|_, _| Ok(()), host, events)?;
         let lock = Lock::acquire_late(self.directory(), ticket);
         let recorded = lock.and_then(|_lock| self.write_standby(&record));
         if let (Err(error), Err(_)) = (recorded, marked) {

@@ -11,7 +11,9 @@ use super::recorded_apply::RecordedApply;
 use super::{Confirmation, StateDir};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
-use crate::cluster::{ApplyError, DesiredState, Event, HealthPart, Observed, Record, Role, Scope};
+use crate::cluster::{
+    ApplyError, DesiredState, Event, HealthPart, Observed, ReadScope, Record, Role,
+};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -162,7 +164,7 @@ impl Session {
             .map_err(ApplyError::untouched)?;
         let (record, former) = (&known.record, known.former.as_ref());
         let plan = |observed: &Observed| known.removal(node, observed);
-        let scope = Scope::recorded(node, record);
+        let scope = ReadScope::recorded(node, record);
         let done = self.job(scope, &plan, None).run(
             |_, plan| {
                 if plan.refusals.is_empty() {
@@ -195,7 +197,7 @@ impl Session {
     /// A change that this session can stop and have confirmed.
     pub(in crate::cluster) fn job<'a>(
         &'a self,
-        scope: Scope,
+        scope: ReadScope,
         plan: &'a dyn Fn(&Observed) -> Plan,
         announced: Option<&'a DesiredState>,
     ) -> Job<'a> {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use lvs_core::cluster::{DesiredState, Event, Observed, PlanOptions, Scope, StateDir};
+use lvs_core::cluster::{DesiredState, Event, Observed, PlanOptions, ReadScope, StateDir};
 use lvs_core::{Cluster, Host, IfName, Netns};
 use tempfile::TempDir;
 
@@ -158,7 +158,7 @@ fn remove(state: &StateDir, node: &DesiredState, host: &mut Host) {
 }
 
 fn observe(node: &DesiredState, host: &mut Host) -> Observed {
-    Observed::read(host, &Scope::of(node)).unwrap()
+    Observed::read(host, &ReadScope::of(node)).unwrap()
 }
 
 /// The part of the child, if this process is one: applies in the namespace that is its standard

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use lvs_core::cluster::change::{Change, Kind, LinkState, Object, Setting, Step};
-use lvs_core::cluster::{Desired, DesiredState, Observed, Scope};
-use lvs_core::net::{Address, IpNet, Route, RouteId, Scope as Reach};
+use lvs_core::cluster::{Desired, DesiredState, Observed, ReadScope};
+use lvs_core::net::{Address, IpNet, Route, RouteId, Scope};
 use lvs_core::sysctl::{Conf, SysctlKey};
 use lvs_core::{Cluster, Host, IfName, Netns};
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub(crate) fn a_hundred_more_do_what_was_foretold() -> lvs_core::Result<()> {
 
 fn sequences(seeds: Range<u64>) -> lvs_core::Result<()> {
     let node = everything();
-    let scope = Scope::of(&node);
+    let scope = ReadScope::of(&node);
     let mut made = Made::new();
     for seed in seeds {
         machine()?.run(|host| sequence(seed, &scope, host, &mut made))?;
@@ -98,7 +98,7 @@ fn machine() -> lvs_core::Result<Netns> {
     Ok(netns)
 }
 
-fn sequence(seed: u64, scope: &Scope, host: &mut Host, made: &mut Made) {
+fn sequence(seed: u64, scope: &ReadScope, host: &mut Host, made: &mut Made) {
     let mut random = Random::new(seed);
     let mut now = Observed::read(host, scope).unwrap();
     // 0 before Linux 5.18, which keeps none.
@@ -288,7 +288,7 @@ fn route(now: &Observed, random: &mut Random) -> Change<Object> {
         route.interface = Some(name(random.pick(&["eth0", "eth1"])));
         if matches!(destination, IpNet::V4(_)) {
             route.interface = Some(name(random.pick(&["eth0", "eth1", "lo"])));
-            route.scope = Reach::LINK;
+            route.scope = Scope::LINK;
         }
     }
     if random.once_in(3) {

@@ -7,7 +7,9 @@ mod removal;
 
 use std::path::PathBuf;
 
-use lvs_core::cluster::{ApplyError, DesiredState, Observed, Plan, PlanOptions, Scope, StateDir};
+use lvs_core::cluster::{
+    ApplyError, DesiredState, Observed, Plan, PlanOptions, ReadScope, StateDir,
+};
 use lvs_core::net::{Address, Net};
 use lvs_core::sysctl::{Conf, SysctlKey};
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -75,7 +77,7 @@ fn remove(state: &StateDir, node: &DesiredState, host: &mut Host) -> Result<Plan
 
 /// With `forwarding` of every interface, whatever the file says.
 fn look(node: &DesiredState, host: &mut Host) -> Observed {
-    let mut observed = Observed::read(host, &Scope::of(node)).unwrap();
+    let mut observed = Observed::read(host, &ReadScope::of(node)).unwrap();
     for interface in ["lo", "eth0", "eth1", "port0"] {
         let key = SysctlKey::forwarding(&Conf::Interface(name(interface)));
         let value = host.sysctl().read(&key).unwrap();

@@ -3,7 +3,7 @@
 use lvs_core::IfName;
 use lvs_core::cluster::change::ObjectId;
 use lvs_core::cluster::{
-    Cluster, DesiredState, IpvsState, NodeKind, Observed, Plan, PlanOptions, Scope,
+    Cluster, DesiredState, IpvsState, NodeKind, Observed, Plan, PlanOptions, ReadScope,
 };
 use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceEntry, Weight};
 use lvs_core::net::{Address, Route};
@@ -51,7 +51,7 @@ fn fresh(node: &DesiredState, random: &mut Random) -> Observed {
     let links: Vec<IfName> = ["lo", "eth0", "eth1"]
         .map(|name| name.parse().unwrap())
         .into();
-    let keys = Scope::of(node).sysctls(&links);
+    let keys = ReadScope::of(node).sysctls(&links);
     Observed {
         sysctls: keys
             .into_iter()
