@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lvs_core::cluster::{
-    ApplyError, DesiredState, Event, Failure, Plan, PlanOptions, Role, Session, StateDir,
+    ApplyError, ApplyFailure, DesiredState, Event, Plan, PlanOptions, Role, Session, StateDir,
 };
 use lvs_core::{Cluster, Host};
 
@@ -99,7 +99,7 @@ impl Apply<'_> {
             |events| {
                 let done = session.apply(&self.node, &mut self.host, arguments.options(), events);
                 is_unprepared = done.as_ref().is_err_and(|error| {
-                    error.is_clean() && matches!(error.failure(), Failure::Unreadable(_))
+                    error.is_clean() && matches!(error.failure(), ApplyFailure::Unreadable(_))
                 });
                 done
             },

@@ -46,7 +46,7 @@ mod state;
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{
-    Aftermath, Announcement, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode,
+    Aftermath, Announcement, ApplyError, ApplyFailure, Event, Evidence, HostIdentity, OtherNode,
     host_name,
 };
 pub use by_id::{ById, Identified};

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lvs_core::cluster::{
-    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, ReadScope,
+    Aftermath, ApplyError, ApplyFailure, DesiredState, Event, Observed, Plan, PlanOptions,
+    ReadScope,
 };
 use lvs_core::ipvs::{Daemon, DaemonRole, SchedulerName, Service};
 use lvs_core::net::{Address, Net};
@@ -120,7 +121,10 @@ fn daemons_and_mixed_families_exclude_each_other() -> Outcome {
         let daemon = Daemon::new(DaemonRole::Backup, name("eth0"), 1);
         host.ipvs().unwrap().start_daemon(&daemon).unwrap();
         let error = apply(&node, host).unwrap_err();
-        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            matches!(error.failure(), ApplyFailure::Refused(_)),
+            "{error}"
+        );
         assert!(
             error.to_string().contains("--stop-daemon backup"),
             "{error}"
@@ -156,7 +160,7 @@ fn a_failure_takes_a_tunnel_back() -> Outcome {
         machine()?.run(|host| {
             let before = observe(&node, host);
             let error = apply(&node, host).unwrap_err();
-            assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
+            assert!(matches!(error.failure(), ApplyFailure::Step(..)), "{error}");
             assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
             assert_eq!(observe(&node, host), before);
         })
@@ -193,7 +197,10 @@ fn a_device_of_another_make_is_refused() -> Outcome {
         other.checksum = false;
         host.net().add_tunnel(&other).unwrap();
         let error = apply(&node, host).unwrap_err();
-        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            matches!(error.failure(), ApplyFailure::Refused(_)),
+            "{error}"
+        );
         assert!(
             error.to_string().contains("ip link delete lvs-gre"),
             "{error}"
@@ -326,7 +333,7 @@ fn a_refused_step_takes_everything_back() -> Outcome {
         host.ipvs().unwrap().services().unwrap();
         let before = observe(&node, host);
         let error = apply(&node, host).unwrap_err();
-        assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
+        assert!(matches!(error.failure(), ApplyFailure::Step(..)), "{error}");
         assert!(error.to_string().contains("ip_vs_nosuch"), "{error}");
         assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
         assert_eq!(observe(&node, host), before);
@@ -338,7 +345,10 @@ fn a_refused_plan_changes_nothing() -> Outcome {
     Netns::create()?.run(|host| {
         let before = observe(&node, host);
         let error = apply(&node, host).unwrap_err();
-        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            matches!(error.failure(), ApplyFailure::Refused(_)),
+            "{error}"
+        );
         let said = error.to_string();
         assert!(said.contains("link eth0 does not exist"), "{said}");
         assert!(said.contains("so too: eth1"), "{said}");

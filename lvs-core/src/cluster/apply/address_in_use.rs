@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
-use super::{Event, Failure};
+use super::{ApplyFailure, Event};
 use crate::cluster::change::{Change, Object, ObjectId};
 use crate::cluster::plan::{Obstacle, Phase, Plan, Refusal};
 use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Observed, Role};
@@ -70,7 +70,7 @@ impl<'a> Conflicts<'a> {
         host: &mut Host,
         meanwhile: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ApplyFailure> {
         self.ask(When::Early, host, meanwhile, events)
     }
 
@@ -81,7 +81,7 @@ impl<'a> Conflicts<'a> {
         phase: &Phase,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ApplyFailure> {
         let pending: HashSet<_> = self.pending.iter().collect();
         let is_due = phase.steps.iter().any(|step| match step.change.newest() {
             Object::Address(address) => pending.contains(&address.id),
@@ -99,12 +99,12 @@ impl<'a> Conflicts<'a> {
         host: &mut Host,
         meanwhile: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ApplyFailure> {
         if self.pending.is_empty() {
             return Ok(());
         }
         let neighbourhood = Neighbourhood::read(host)
-            .map_err(Failure::Unreadable)?
+            .map_err(ApplyFailure::Unreadable)?
             .with(self.node);
         let mut questions = self.take_questions(&neighbourhood, when);
         questions.retain(|link, _| {
@@ -131,7 +131,7 @@ impl<'a> Conflicts<'a> {
         }
         match refusals.is_empty() {
             true => Ok(()),
-            false => Err(Failure::Refused(refusals)),
+            false => Err(ApplyFailure::Refused(refusals)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 /// Says why a plan was not carried out to its end.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum ApplyFailure {
     /// The plan is refused; nothing was tried.
     Refused(Vec<Refusal>),
     /// The node could not be read, or it is unknown what a batch of changes did.
@@ -54,15 +54,15 @@ pub enum Aftermath {
 
 /// Holds a failure and its aftermath; both are for the operator who asked for the change.
 #[derive(Debug)]
-pub struct ApplyError(Box<(Failure, Aftermath)>);
+pub struct ApplyError(Box<(ApplyFailure, Aftermath)>);
 
 impl ApplyError {
-    pub(super) fn new(failure: Failure, aftermath: Aftermath) -> Self {
+    pub(super) fn new(failure: ApplyFailure, aftermath: Aftermath) -> Self {
         Self(Box::new((failure, aftermath)))
     }
 
     pub(in crate::cluster) fn untouched(error: Error) -> Self {
-        Self::new(Failure::Unreadable(error), Aftermath::Untouched)
+        Self::new(ApplyFailure::Unreadable(error), Aftermath::Untouched)
     }
 
     /// Returns it with what became of the changes before it, which had to be rolled back, too.
@@ -74,11 +74,12 @@ impl ApplyError {
                 let aftermath = match (aftermath, failure) {
                     (
                         Aftermath::Untouched | Aftermath::Reverted,
-                        Failure::Unreadable(error) | Failure::Step(_, error),
+                        ApplyFailure::Unreadable(error) | ApplyFailure::Step(_, error),
                     ) => Aftermath::Unknown(error),
-                    (Aftermath::Untouched | Aftermath::Reverted, Failure::Unverified(left)) => {
-                        Aftermath::Incomplete(left)
-                    }
+                    (
+                        Aftermath::Untouched | Aftermath::Reverted,
+                        ApplyFailure::Unverified(left),
+                    ) => Aftermath::Incomplete(left),
                     (aftermath, _) => aftermath,
                 };
                 Self::new(self.0.0, aftermath)
@@ -88,7 +89,7 @@ impl ApplyError {
 
     /// Returns what failed.
     #[must_use]
-    pub fn failure(&self) -> &Failure {
+    pub fn failure(&self) -> &ApplyFailure {
         &self.0.0
     }
 
@@ -97,7 +98,7 @@ impl ApplyError {
     #[must_use]
     pub fn is_active_elsewhere(&self) -> bool {
         let floats = |refusal: &Refusal| matches!(refusal.obstacle, Obstacle::Floating(_));
-        matches!(self.failure(), Failure::Refused(refusals)
+        matches!(self.failure(), ApplyFailure::Refused(refusals)
             if !refusals.is_empty() && refusals.iter().all(floats))
     }
 
@@ -114,7 +115,7 @@ impl ApplyError {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ApplyFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusals) => f.write_str(&Refusal::listed(refusals)),
@@ -167,13 +168,13 @@ impl fmt::Display for ApplyError {
 impl std::error::Error for ApplyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.failure() {
-            Failure::Unreadable(error) | Failure::Step(_, error) => Some(error),
-            Failure::Refused(_)
-            | Failure::Unverified(_)
-            | Failure::VirtualSource { .. }
-            | Failure::Stopped
-            | Failure::Superseded
-            | Failure::Unconfirmed => None,
+            ApplyFailure::Unreadable(error) | ApplyFailure::Step(_, error) => Some(error),
+            ApplyFailure::Refused(_)
+            | ApplyFailure::Unverified(_)
+            | ApplyFailure::VirtualSource { .. }
+            | ApplyFailure::Stopped
+            | ApplyFailure::Superseded
+            | ApplyFailure::Unconfirmed => None,
         }
     }
 }

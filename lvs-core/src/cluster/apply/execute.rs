@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::address_in_use::Conflicts;
 use super::announce::Announcer;
-use super::{Event, Failure};
+use super::{ApplyFailure, Event};
 use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::Phase;
 use crate::error::Result;
@@ -25,12 +25,12 @@ pub(super) struct Guards<'a, 'b> {
 }
 
 impl Guards<'_, '_> {
-    fn go_on(&self) -> Result<(), Failure> {
+    fn go_on(&self) -> Result<(), ApplyFailure> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(Failure::Stopped);
+            return Err(ApplyFailure::Stopped);
         }
         match (self.is_superseded)() {
-            true => Err(Failure::Superseded),
+            true => Err(ApplyFailure::Superseded),
             false => Ok(()),
         }
     }
@@ -43,7 +43,7 @@ pub(super) fn execute(
     host: &mut Host,
     guards: &mut Guards<'_, '_>,
     events: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Failure> {
+) -> Result<(), ApplyFailure> {
     for phase in phases {
         guards.go_on()?;
         guards.conflicts.before_phase(phase, host, events)?;
@@ -61,7 +61,7 @@ pub(super) fn phase(
     phase: &Phase,
     host: &mut Host,
     events: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Failure> {
+) -> Result<(), ApplyFailure> {
     events(Event::Phase(phase));
     let (ipvs, others): (Vec<_>, Vec<_>) = phase
         .steps
@@ -81,7 +81,10 @@ pub(super) fn phase(
                 events,
             )?,
             false => {
-                let results = host.net().batch(&changes).map_err(Failure::Unreadable)?;
+                let results = host
+                    .net()
+                    .batch(&changes)
+                    .map_err(ApplyFailure::Unreadable)?;
                 report_all(steps.iter().copied().zip(results), events)?;
             }
         }
@@ -95,7 +98,7 @@ pub(super) fn phase(
         let results = host
             .ipvs()
             .and_then(|handle| handle.batch(&commands))
-            .map_err(Failure::Unreadable)?;
+            .map_err(ApplyFailure::Unreadable)?;
         let reported = report_all(steps.iter().copied().zip(results), events);
         first = first.and(reported);
     }
@@ -106,7 +109,7 @@ pub(super) fn phase(
 fn report_all<'a>(
     results: impl Iterator<Item = (&'a Step, Result<()>)>,
     events: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Failure> {
+) -> Result<(), ApplyFailure> {
     let mut first = Ok(());
     for (step, result) in results {
         let reported = report(step, result, events);
@@ -119,7 +122,7 @@ fn report(
     step: &Step,
     result: Result<()>,
     events: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Failure> {
+) -> Result<(), ApplyFailure> {
     match result {
         Ok(()) => {
             events(Event::Done(step));
@@ -127,7 +130,7 @@ fn report(
         }
         Err(error) => {
             events(Event::Failed(step, &error));
-            Err(Failure::Step(Box::new(step.clone()), error))
+            Err(ApplyFailure::Step(Box::new(step.clone()), error))
         }
     }
 }

@@ -8,7 +8,7 @@ use super::announce::Announcer;
 use super::execute::{Guards, execute};
 use super::rollback::Rollback;
 use super::source;
-use super::{Aftermath, ApplyError, Event, Failure};
+use super::{Aftermath, ApplyError, ApplyFailure, Event};
 use crate::cluster::change::Object;
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::state::{Confirmation, Lock};
@@ -94,18 +94,18 @@ impl<'a> Job<'a> {
                 let mut prepared = None;
                 let mut meanwhile = || prepared = Some(prepare());
                 probe(&plan, host)
-                    .map_err(Failure::Unreadable)
+                    .map_err(ApplyFailure::Unreadable)
                     .and_then(|()| self.refuse_once_loaded(&before, host))
                     .and_then(|()| conflicts.ask_early(host, &mut meanwhile, events))
                     .and_then(|()| {
                         let prepared = prepared.unwrap_or_else(prepare);
-                        write(&before, &plan, prepared).map_err(Failure::Unreadable)
+                        write(&before, &plan, prepared).map_err(ApplyFailure::Unreadable)
                     })
             }
             false => {
                 // If even that cannot be recorded, releasing is still right.
                 let _ = write(&before, &plan, prepare());
-                Err(Failure::Refused(plan.refusals.clone()))
+                Err(ApplyFailure::Refused(plan.refusals.clone()))
             }
         };
         let (release, rest) = plan.released_first();
@@ -140,12 +140,12 @@ impl<'a> Job<'a> {
     fn carry_out(
         &self,
         (before, release, rest): (&Observed, &[Phase], &[Phase]),
-        recorded: Result<(), Failure>,
+        recorded: Result<(), ApplyFailure>,
         conflicts: &mut Conflicts<'a>,
         verified: &mut Option<Observed>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ApplyFailure> {
         let mut announcer = Announcer::new(self.announced);
         let is_superseded = || self.takes_over(rest) && self.has_new_role();
         let mut guards = Guards {
@@ -195,15 +195,15 @@ impl<'a> Job<'a> {
     }
 
     /// Refuses what only shows when ip_vs is loaded: a sysctl that this kernel's has not.
-    fn refuse_once_loaded(&self, before: &Observed, host: &mut Host) -> Result<(), Failure> {
+    fn refuse_once_loaded(&self, before: &Observed, host: &mut Host) -> Result<(), ApplyFailure> {
         if !matches!(before.ipvs, IpvsState::NotLoaded) || !host.is_ipvs_loaded() {
             return Ok(());
         }
-        let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
+        let found = Observed::read(host, &self.scope).map_err(ApplyFailure::Unreadable)?;
         let refusals = (self.plan)(&found).refusals;
         match refusals.is_empty() {
             true => Ok(()),
-            false => Err(Failure::Refused(refusals)),
+            false => Err(ApplyFailure::Refused(refusals)),
         }
     }
 
@@ -211,18 +211,18 @@ impl<'a> Job<'a> {
     ///
     /// Of what looks as it was made, flags, thresholds and the like are not read again where it has none of its own:
     /// they were observed before the first step, or the kernel has acknowledged them since.
-    fn verify(&self, known: &KnownTable<'_>, host: &mut Host) -> Result<Observed, Failure> {
-        let found =
-            Observed::read_beside(host, &self.scope, Some(known)).map_err(Failure::Unreadable)?;
+    fn verify(&self, known: &KnownTable<'_>, host: &mut Host) -> Result<Observed, ApplyFailure> {
+        let found = Observed::read_beside(host, &self.scope, Some(known))
+            .map_err(ApplyFailure::Unreadable)?;
         if (self.plan)(&found).is_empty() {
             return Ok(found);
         }
         // While another program changes the table, a service can be missing in one look at it, and in no snapshot.
-        let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
+        let found = Observed::read(host, &self.scope).map_err(ApplyFailure::Unreadable)?;
         let left = (self.plan)(&found);
         match left.is_empty() {
             true => Ok(found),
-            false => Err(Failure::Unverified(Box::new(left))),
+            false => Err(ApplyFailure::Unverified(Box::new(left))),
         }
     }
 
@@ -231,12 +231,12 @@ impl<'a> Job<'a> {
         &self,
         verified: &mut Option<Observed>,
         events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ApplyFailure> {
         let Some(confirmation) = &self.confirmation else {
             *verified = None;
             return Ok(());
         };
-        let pending = confirmation.ask().map_err(Failure::Unreadable)?;
+        let pending = confirmation.ask().map_err(ApplyFailure::Unreadable)?;
         events(Event::Confirming(confirmation.within));
         let is_confirmed = pending.wait(|| self.stop.load(Ordering::Relaxed));
         if !pending.has_new_role() {
@@ -244,8 +244,8 @@ impl<'a> Job<'a> {
         }
         match is_confirmed {
             true => Ok(()),
-            false if self.stop.load(Ordering::Relaxed) => Err(Failure::Stopped),
-            false => Err(Failure::Unconfirmed),
+            false if self.stop.load(Ordering::Relaxed) => Err(ApplyFailure::Stopped),
+            false => Err(ApplyFailure::Unconfirmed),
         }
     }
 }

@@ -11,7 +11,7 @@ mod source;
 
 pub(in crate::cluster) use address_in_use::Takeover;
 pub use announce::Announcement;
-pub use error::{Aftermath, ApplyError, Failure};
+pub use error::{Aftermath, ApplyError, ApplyFailure};
 pub use identity::{Evidence, HostIdentity, OtherNode, host_name};
 pub(in crate::cluster) use job::Job;
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::execute;
-use super::{Aftermath, Event, Failure};
+use super::{Aftermath, ApplyFailure, Event};
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::{Observed, ReadScope};
 use crate::error::Result;
@@ -27,11 +27,11 @@ impl Rollback<'_> {
     /// That is restored only where the operator stopped the change or did not confirm it.
     pub(super) fn after(
         &self,
-        failure: &Failure,
+        failure: &ApplyFailure,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Aftermath {
-        let is_wanted = matches!(failure, Failure::Stopped | Failure::Unconfirmed);
+        let is_wanted = matches!(failure, ApplyFailure::Stopped | ApplyFailure::Unconfirmed);
         if self.release.is_empty() || is_wanted {
             return self.to(self.before, host, events);
         }

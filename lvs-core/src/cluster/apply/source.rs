@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use super::ApplyFailure;
 use crate::cluster::DesiredState;
 use crate::error::Result;
 use crate::host::Host;
@@ -16,20 +16,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Verifies that the kernel does not choose a virtual IP for what it sends to a node that carries it. A takeover is
 /// not rolled back for that: clients without any director are worse.
-pub(super) fn verify(node: Option<&DesiredState>, host: &mut Host) -> Result<(), Failure> {
+pub(super) fn verify(node: Option<&DesiredState>, host: &mut Host) -> Result<(), ApplyFailure> {
     let Some(node) = node.filter(|node| node.role.is_none()) else {
         return Ok(());
     };
     let started = Instant::now();
     loop {
-        let wrong = wrong_source(node, host).map_err(Failure::Unreadable)?;
+        let wrong = wrong_source(node, host).map_err(ApplyFailure::Unreadable)?;
         match wrong {
             None => return Ok(()),
             Some((_, source)) if source.is_ipv6() && started.elapsed() < PATIENCE => {
                 thread::sleep(PAUSE);
             }
             Some((destination, source)) => {
-                return Err(Failure::VirtualSource {
+                return Err(ApplyFailure::VirtualSource {
                     destination,
                     source,
                 });

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lvs_core::cluster::change::{Change, Object};
-use lvs_core::cluster::{Aftermath, DesiredState, Event, Failure, PlanOptions, StateDir};
+use lvs_core::cluster::{Aftermath, ApplyFailure, DesiredState, Event, PlanOptions, StateDir};
 use lvs_core::net::RouteQuery;
 use lvs_core::{Cluster, Host, Netns};
 
@@ -160,7 +160,7 @@ fn comes_back(node: &DesiredState, host: &mut Host, state: &StateDir, what: &str
     let mut session = session.confirm_within(Duration::from_millis(1));
     let error = session.apply(node, host, options, &mut |_| ()).unwrap_err();
     assert!(
-        matches!(error.failure(), Failure::Unconfirmed),
+        matches!(error.failure(), ApplyFailure::Unconfirmed),
         "{what}: {error}"
     );
     assert!(
@@ -192,7 +192,10 @@ pub(crate) fn ipv6_default_routes_win_or_are_refused() -> Outcome {
         let error = session
             .apply(&node, host, PlanOptions::default(), &mut |_| ())
             .unwrap_err();
-        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            matches!(error.failure(), ApplyFailure::Refused(_)),
+            "{error}"
+        );
         same(&before, "refused");
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lvs_core::Host;
 use lvs_core::cluster::plan::PhaseName;
-use lvs_core::cluster::{Aftermath, DesiredState, Event, Failure, PlanOptions, StateDir};
+use lvs_core::cluster::{Aftermath, ApplyFailure, DesiredState, Event, PlanOptions, StateDir};
 use lvs_core::ipvs::SchedulerName;
 use lvs_core::sysctl::SysctlKey;
 
@@ -63,7 +63,7 @@ pub(crate) fn a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change
                 continue;
             }
             let error = applied.unwrap_err();
-            let Failure::Refused(refusals) = error.failure() else {
+            let ApplyFailure::Refused(refusals) = error.failure() else {
                 panic!("{error}");
             };
             let text = refusals[0].to_string();
@@ -89,7 +89,7 @@ pub(crate) fn a_stop_takes_everything_back() -> Outcome {
             stop.fetch_or(is_last, Ordering::Relaxed);
         });
         let error = error.unwrap_err();
-        assert!(matches!(error.failure(), Failure::Stopped), "{error}");
+        assert!(matches!(error.failure(), ApplyFailure::Stopped), "{error}");
         assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
         assert_eq!(look(&node, host), before);
     })
@@ -106,7 +106,10 @@ pub(crate) fn without_a_confirmation_everything_is_taken_back() -> Outcome {
         let error = session
             .apply(&node, host, PlanOptions::default(), &mut |_| ())
             .unwrap_err();
-        assert!(matches!(error.failure(), Failure::Unconfirmed), "{error}");
+        assert!(
+            matches!(error.failure(), ApplyFailure::Unconfirmed),
+            "{error}"
+        );
         assert!(error.is_clean());
         assert_eq!(look(&node, host), before);
         drop(session);

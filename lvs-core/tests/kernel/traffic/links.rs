@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use lvs_core::cluster::{ApplyError, Failure, PlanOptions, Role};
+use lvs_core::cluster::{ApplyError, ApplyFailure, PlanOptions, Role};
 use lvs_core::net::Address;
 use lvs_core::{Cluster, Host, IfName, Netns};
 use lvs_lab::run_tool;
@@ -172,7 +172,10 @@ fn is_refused(other: &Netns, lb: &Netns, text: &str, vip: &str) {
     let is_up = || on(lb, |host| host.net().link(&name("eth0")).unwrap().up);
     let before = (addresses(lb), is_up());
     let error = apply(lb, "lb", None, text).unwrap_err();
-    assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+    assert!(
+        matches!(error.failure(), ApplyFailure::Refused(_)),
+        "{error}"
+    );
     assert!(error.is_clean(), "{error}");
     let message = error.to_string();
     assert!(message.contains(&mac(other)), "{message}");
