@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lvs_core::cluster::{
-    ApplyError, ApplyFailure, DesiredState, Event, Plan, PlanOptions, Role, Session, StateDir,
+    ApplyError, ApplyEvent, ApplyFailure, DesiredState, Plan, PlanOptions, Role, Session, StateDir,
 };
 use lvs_core::{Cluster, Host};
 
@@ -162,8 +162,8 @@ fn release_recorded(arguments: &ApplyArguments, problem: Problem) -> Problem {
     nevertheless(problem, released)
 }
 
-fn say_unrecorded(event: Event<'_>) {
-    if let Event::Unrecorded(error) = event {
+fn say_unrecorded(event: ApplyEvent<'_>) {
+    if let ApplyEvent::Unrecorded(error) = event {
         warning(&format!(
             "the role is not recorded, and `apply` without --role may make this director active again: {error}"
         ));

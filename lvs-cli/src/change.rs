@@ -1,6 +1,6 @@
 //! Making a change of a node and reporting it: what `apply` and `remove` share.
 
-use lvs_core::cluster::{Aftermath, ApplyError, Event, Plan};
+use lvs_core::cluster::{Aftermath, ApplyError, ApplyEvent, Plan};
 use serde::Serialize;
 
 use crate::arguments::{Detail, PlanFormat};
@@ -47,7 +47,7 @@ pub(crate) fn change(
     schema: ReportKind,
     json: bool,
     detail: Detail,
-    verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
+    verb: impl FnOnce(&mut dyn FnMut(ApplyEvent<'_>)) -> Result<Plan, ApplyError>,
 ) -> Result<Plan, Problem> {
     let mut progress = Progress {
         json,
@@ -77,21 +77,21 @@ struct Progress {
 
 impl Progress {
     /// Keeps an event for the end, and prints at once what the user must know at once.
-    fn receive(&mut self, event: Event<'_>) {
+    fn receive(&mut self, event: ApplyEvent<'_>) {
         match event {
-            Event::Planned(plan) if self.json => self.plan = Some(plan.clone()),
-            Event::Planned(plan) => {
+            ApplyEvent::Planned(plan) if self.json => self.plan = Some(plan.clone()),
+            ApplyEvent::Planned(plan) => {
                 // A plan that cannot be shown is executed all the same; the exit status tells the result.
                 let _ = print(&self.detail.text(plan));
             }
-            Event::Confirming(time) => note(&format!(
+            ApplyEvent::Confirming(time) => note(&format!(
                 "the change is applied and verified; it is rolled back in {} s unless `lvsctl confirm` is run",
                 time.as_secs()
             )),
-            Event::Announced(announced) => self
+            ApplyEvent::Announced(announced) => self
                 .announced
                 .extend(announced.iter().map(ToString::to_string)),
-            Event::NotAnnounced(error) => {
+            ApplyEvent::NotAnnounced(error) => {
                 self.not_announced.push(error.to_string());
                 warn(event);
             }
@@ -134,16 +134,18 @@ impl Progress {
 }
 
 /// Warns of what went wrong beside a change.
-fn warn(event: Event<'_>) {
+fn warn(event: ApplyEvent<'_>) {
     match event {
-        Event::Unrecorded(error) => warning(&format!(
+        ApplyEvent::Unrecorded(error) => warning(&format!(
             "the change is complete, but the record is not up to date: {error}"
         )),
-        Event::Unlocked(error) => warning(&format!("the change goes on without the lock: {error}")),
-        Event::NotAsked(error) => warning(&format!(
+        ApplyEvent::Unlocked(error) => {
+            warning(&format!("the change goes on without the lock: {error}"))
+        }
+        ApplyEvent::NotAsked(error) => warning(&format!(
             "could not ask whether another host has an address that is added: {error}"
         )),
-        Event::NotAnnounced(error) => warning(&format!(
+        ApplyEvent::NotAnnounced(error) => warning(&format!(
             "the change is complete, but an address was not announced: {error}"
         )),
         _ => {}

@@ -1,7 +1,7 @@
 //! Events for `tracing`: the conversation with the kernel, what is done to a node, and what becomes of health.
 
 #[cfg(feature = "cluster")]
-use crate::cluster::Event;
+use crate::cluster::ApplyEvent;
 use crate::error::{Operation, Result};
 use crate::netlink::exchange::Exchange;
 #[cfg(feature = "run")]
@@ -24,36 +24,40 @@ pub(crate) fn exchange(operation: &Operation, requests: usize, outcome: &Result<
 
 /// Tells of what happens while a plan is carried out.
 #[cfg(feature = "cluster")]
-pub(crate) fn apply(event: &Event<'_>) {
+pub(crate) fn apply(event: &ApplyEvent<'_>) {
     const TARGET: &str = "lvs_core::apply";
     match event {
-        Event::Planned(plan) => {
+        ApplyEvent::Planned(plan) => {
             let (cluster, node) = (&plan.cluster, &plan.node);
             tracing::info!(target: TARGET, %cluster, %node, changes = plan.steps().count(), "planned");
         }
-        Event::Phase(phase) => {
+        ApplyEvent::Phase(phase) => {
             tracing::debug!(target: TARGET, steps = phase.steps.len(), "{}", phase.name)
         }
-        Event::Done(step) => tracing::info!(target: TARGET, "{step}"),
-        Event::Failed(step, error) => tracing::error!(target: TARGET, %error, "{step}"),
-        Event::Verified => tracing::info!(target: TARGET, "verified"),
-        Event::Announced(announced) => {
+        ApplyEvent::Done(step) => tracing::info!(target: TARGET, "{step}"),
+        ApplyEvent::Failed(step, error) => tracing::error!(target: TARGET, %error, "{step}"),
+        ApplyEvent::Verified => tracing::info!(target: TARGET, "verified"),
+        ApplyEvent::Announced(announced) => {
             for announcement in *announced {
                 tracing::info!(target: TARGET, "announced {announcement}");
             }
         }
-        Event::Confirming(within) => {
+        ApplyEvent::Confirming(within) => {
             tracing::info!(target: TARGET, seconds = within.as_secs(), "waiting for the confirmation");
         }
-        Event::Reverting(plan) => {
+        ApplyEvent::Reverting(plan) => {
             tracing::warn!(target: TARGET, changes = plan.steps().count(), "rolling back");
         }
-        Event::NotAnnounced(error) => tracing::warn!(target: TARGET, %error, "not announced"),
-        Event::NotAsked(error) => tracing::warn!(target: TARGET, %error, "addresses not asked for"),
-        Event::Unlocked(error) => {
+        ApplyEvent::NotAnnounced(error) => tracing::warn!(target: TARGET, %error, "not announced"),
+        ApplyEvent::NotAsked(error) => {
+            tracing::warn!(target: TARGET, %error, "addresses not asked for")
+        }
+        ApplyEvent::Unlocked(error) => {
             tracing::warn!(target: TARGET, %error, "state directory not locked")
         }
-        Event::Unrecorded(error) => tracing::warn!(target: TARGET, %error, "record not updated"),
+        ApplyEvent::Unrecorded(error) => {
+            tracing::warn!(target: TARGET, %error, "record not updated")
+        }
     }
 }
 

@@ -46,8 +46,8 @@ mod state;
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{
-    Aftermath, Announcement, ApplyError, ApplyFailure, Event, Evidence, HostIdentity, OtherNode,
-    host_name,
+    Aftermath, Announcement, ApplyError, ApplyEvent, ApplyFailure, Evidence, HostIdentity,
+    OtherNode, host_name,
 };
 pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState, HealthPart};

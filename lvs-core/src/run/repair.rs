@@ -9,7 +9,7 @@ use super::runner::RunEvent;
 use super::running::{Events, Running};
 use crate::cluster::change::ObjectId;
 use crate::cluster::{
-    Absent, ApplyError, DesiredState, Event, Kept, Plan, PlanOptions, Role, Session,
+    Absent, ApplyError, ApplyEvent, DesiredState, Kept, Plan, PlanOptions, Role, Session,
 };
 use crate::error::Result;
 
@@ -81,7 +81,7 @@ impl Running {
         let done = session.apply(&node, &mut self.host, options, &mut |event| {
             // Each step that is done is progress.
             self.supervisor.feed();
-            if let Event::Unrecorded(error) = event {
+            if let ApplyEvent::Unrecorded(error) = event {
                 unrecorded = Some(error.to_string());
             }
         });

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lvs_core::cluster::{
-    Aftermath, ApplyError, ApplyFailure, DesiredState, Event, Observed, Plan, PlanOptions,
+    Aftermath, ApplyError, ApplyEvent, ApplyFailure, DesiredState, Observed, Plan, PlanOptions,
     ReadScope,
 };
 use lvs_core::ipvs::{Daemon, DaemonRole, SchedulerName, Service};
@@ -229,11 +229,11 @@ fn what_a_step_does_is_what_was_foretold() -> Outcome {
         machine()?.run(|host| {
             let mut foretold = observe(&node, host);
             node.apply(host, PlanOptions::default(), &mut |event| match event {
-                Event::Phase(phase) => {
+                ApplyEvent::Phase(phase) => {
                     let found = observe(&node, &mut Host::open().unwrap());
                     assert_eq!(found, foretold, "{name} before {}", phase.name);
                 }
-                Event::Done(step) => foretold = foretold.after(step),
+                ApplyEvent::Done(step) => foretold = foretold.after(step),
                 _ => {}
             })
             .unwrap();

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
-use super::{ApplyFailure, Event};
+use super::{ApplyEvent, ApplyFailure};
 use crate::cluster::change::{Change, Object, ObjectId};
 use crate::cluster::plan::{Obstacle, Phase, Plan, Refusal};
 use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Observed, Role};
@@ -69,7 +69,7 @@ impl<'a> Conflicts<'a> {
         &mut self,
         host: &mut Host,
         meanwhile: &mut dyn FnMut(),
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<(), ApplyFailure> {
         self.ask(When::Early, host, meanwhile, events)
     }
@@ -80,7 +80,7 @@ impl<'a> Conflicts<'a> {
         &mut self,
         phase: &Phase,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<(), ApplyFailure> {
         let pending: HashSet<_> = self.pending.iter().collect();
         let is_due = phase.steps.iter().any(|step| match step.change.newest() {
@@ -98,7 +98,7 @@ impl<'a> Conflicts<'a> {
         when: When,
         host: &mut Host,
         meanwhile: &mut dyn FnMut(),
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<(), ApplyFailure> {
         if self.pending.is_empty() {
             return Ok(());
@@ -110,7 +110,7 @@ impl<'a> Conflicts<'a> {
         questions.retain(|link, _| {
             let is_heard = neighbourhood.has_carrier(link);
             if !is_heard {
-                events(Event::NotAsked(&without_carrier(link)));
+                events(ApplyEvent::NotAsked(&without_carrier(link)));
             }
             is_heard
         });
@@ -126,7 +126,7 @@ impl<'a> Conflicts<'a> {
                             refusal(questions.get(link)?, link, ip, mac, floats)
                         }),
                 ),
-                Err(error) => events(Event::NotAsked(&error)),
+                Err(error) => events(ApplyEvent::NotAsked(&error)),
             }
         }
         match refusals.is_empty() {

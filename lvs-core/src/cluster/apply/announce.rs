@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
-use super::Event;
+use super::ApplyEvent;
 use crate::cluster::change::Object;
 use crate::cluster::plan::Phase;
 use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Role};
@@ -81,7 +81,7 @@ impl<'a> Announcer<'a> {
 
     /// Announces again where another director may have carried the addresses before: even those that no
     /// step has added, because an earlier apply may have been interrupted before it announced them.
-    pub(super) fn all_is_done(mut self, host: &mut Host, events: &mut dyn FnMut(Event<'_>)) {
+    pub(super) fn all_is_done(mut self, host: &mut Host, events: &mut dyn FnMut(ApplyEvent<'_>)) {
         let mut announced = self.announced.clone();
         if let Some(node) = self.node.filter(|node| node.role == Some(Role::Active)) {
             announced = node
@@ -107,11 +107,11 @@ impl<'a> Announcer<'a> {
             .filter_map(|address| self.announcement(address))
             .collect();
         if !announced.is_empty() {
-            events(Event::Announced(&announced));
+            events(ApplyEvent::Announced(&announced));
         }
         self.failures
             .values()
-            .for_each(|error| events(Event::NotAnnounced(error)));
+            .for_each(|error| events(ApplyEvent::NotAnnounced(error)));
     }
 
     /// Returns what was announced of an address; `None` where that failed, or no neighbour asks for it.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::address_in_use::Conflicts;
 use super::announce::Announcer;
-use super::{ApplyFailure, Event};
+use super::{ApplyEvent, ApplyFailure};
 use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::Phase;
 use crate::error::Result;
@@ -42,7 +42,7 @@ pub(super) fn execute(
     phases: &[Phase],
     host: &mut Host,
     guards: &mut Guards<'_, '_>,
-    events: &mut dyn FnMut(Event<'_>),
+    events: &mut dyn FnMut(ApplyEvent<'_>),
 ) -> Result<(), ApplyFailure> {
     for phase in phases {
         guards.go_on()?;
@@ -60,9 +60,9 @@ pub(super) fn execute(
 pub(super) fn phase(
     phase: &Phase,
     host: &mut Host,
-    events: &mut dyn FnMut(Event<'_>),
+    events: &mut dyn FnMut(ApplyEvent<'_>),
 ) -> Result<(), ApplyFailure> {
-    events(Event::Phase(phase));
+    events(ApplyEvent::Phase(phase));
     let (ipvs, others): (Vec<_>, Vec<_>) = phase
         .steps
         .iter()
@@ -108,7 +108,7 @@ pub(super) fn phase(
 /// All have been executed even if the first has failed: all are reported, the first failure counts.
 fn report_all<'a>(
     results: impl Iterator<Item = (&'a Step, Result<()>)>,
-    events: &mut dyn FnMut(Event<'_>),
+    events: &mut dyn FnMut(ApplyEvent<'_>),
 ) -> Result<(), ApplyFailure> {
     let mut first = Ok(());
     for (step, result) in results {
@@ -121,15 +121,15 @@ fn report_all<'a>(
 fn report(
     step: &Step,
     result: Result<()>,
-    events: &mut dyn FnMut(Event<'_>),
+    events: &mut dyn FnMut(ApplyEvent<'_>),
 ) -> Result<(), ApplyFailure> {
     match result {
         Ok(()) => {
-            events(Event::Done(step));
+            events(ApplyEvent::Done(step));
             Ok(())
         }
         Err(error) => {
-            events(Event::Failed(step, &error));
+            events(ApplyEvent::Failed(step, &error));
             Err(ApplyFailure::Step(Box::new(step.clone()), error))
         }
     }

@@ -8,7 +8,7 @@ use super::announce::Announcer;
 use super::execute::{Guards, execute};
 use super::rollback::Rollback;
 use super::source;
-use super::{Aftermath, ApplyError, ApplyFailure, Event};
+use super::{Aftermath, ApplyError, ApplyEvent, ApplyFailure};
 use crate::cluster::change::Object;
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::state::{Confirmation, Lock};
@@ -59,7 +59,7 @@ impl<'a> Job<'a> {
         &self,
         record: impl FnOnce(&Observed, &Plan) -> Result<()>,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let write = |observed: &Observed, plan: &Plan, ()| record(observed, plan);
         let done = self.run_prepared(|_, _| (), write, host, events);
@@ -76,17 +76,17 @@ impl<'a> Job<'a> {
         prepare: impl Fn(&Observed, &Plan) -> T,
         write: impl FnOnce(&Observed, &Plan, T) -> Result<()>,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<(Plan, Observed), ApplyError> {
         #[cfg(feature = "tracing")]
-        let events = &mut |event: Event<'_>| {
+        let events = &mut |event: ApplyEvent<'_>| {
             crate::trace::apply(&event);
             events(event);
         };
         let read_at = Instant::now();
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
-        events(Event::Planned(&plan));
+        events(ApplyEvent::Planned(&plan));
         let mut conflicts = Conflicts::of(self.announced, self.takeover, &plan, &before);
         let prepare = || prepare(&before, &plan);
         let recorded = match plan.refusals.is_empty() {
@@ -144,7 +144,7 @@ impl<'a> Job<'a> {
         conflicts: &mut Conflicts<'a>,
         verified: &mut Option<Observed>,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<(), ApplyFailure> {
         let mut announcer = Announcer::new(self.announced);
         let is_superseded = || self.takes_over(rest) && self.has_new_role();
@@ -165,7 +165,7 @@ impl<'a> Job<'a> {
             *verified = Some(self.verify(&known, host)?);
         }
         source::verify(self.sources, host)?;
-        events(Event::Verified);
+        events(ApplyEvent::Verified);
         if !self.has_new_role() {
             announcer.all_is_done(host, events);
         }
@@ -230,14 +230,14 @@ impl<'a> Job<'a> {
     fn confirm(
         &self,
         verified: &mut Option<Observed>,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<(), ApplyFailure> {
         let Some(confirmation) = &self.confirmation else {
             *verified = None;
             return Ok(());
         };
         let pending = confirmation.ask().map_err(ApplyFailure::Unreadable)?;
-        events(Event::Confirming(confirmation.within));
+        events(ApplyEvent::Confirming(confirmation.within));
         let is_confirmed = pending.wait(|| self.stop.load(Ordering::Relaxed));
         if !pending.has_new_role() {
             *verified = None;

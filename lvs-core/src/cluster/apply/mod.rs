@@ -26,7 +26,7 @@ use crate::host::Host;
 /// Reports what happens while a plan is carried out, in order.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum ApplyEvent<'a> {
     /// This plan is going to be carried out; nothing has been done yet.
     Planned(&'a Plan),
     /// The next phase begins.
@@ -102,7 +102,7 @@ impl DesiredState {
         &self,
         host: &mut Host,
         options: PlanOptions,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::new(self, observed, options);
         let job = Job {
@@ -122,7 +122,7 @@ impl DesiredState {
         &self,
         host: &mut Host,
         options: PlanOptions,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::new(self, observed, options).growing();
         let job = Job {
@@ -139,7 +139,7 @@ impl DesiredState {
     pub fn remove(
         &self,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::removal(self, observed);
         Job::plain(ReadScope::of(self), &plan).run(|_, _| Ok(()), host, events)

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::execute;
-use super::{Aftermath, ApplyFailure, Event};
+use super::{Aftermath, ApplyEvent, ApplyFailure};
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::{Observed, ReadScope};
 use crate::error::Result;
@@ -29,7 +29,7 @@ impl Rollback<'_> {
         &self,
         failure: &ApplyFailure,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Aftermath {
         let is_wanted = matches!(failure, ApplyFailure::Stopped | ApplyFailure::Unconfirmed);
         if self.release.is_empty() || is_wanted {
@@ -46,7 +46,7 @@ impl Rollback<'_> {
         &self,
         original: &Observed,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Aftermath {
         let now = match Observed::read(host, self.scope) {
             Ok(now) => now,
@@ -69,7 +69,7 @@ impl Rollback<'_> {
             Ok(back) => back,
             Err(error) => return Aftermath::Unknown(error),
         };
-        events(Event::Reverting(&back));
+        events(ApplyEvent::Reverting(&back));
         for phase in &back.phases {
             // What fails here is found by the next reading.
             let _ = execute::phase(phase, host, events);

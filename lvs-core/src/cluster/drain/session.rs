@@ -3,7 +3,7 @@
 use crate::cluster::Session;
 use crate::cluster::plan::Plan;
 use crate::cluster::state::Unread;
-use crate::cluster::{ApplyError, DrainTarget, Draining, Event, Observed, ReadScope, Record};
+use crate::cluster::{ApplyError, ApplyEvent, DrainTarget, Draining, Observed, ReadScope, Record};
 use crate::error::{Cause, Error, Operation};
 use crate::host::Host;
 
@@ -19,7 +19,7 @@ impl Session {
         target: &DrainTarget,
         how: Draining,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let observed =
             Observed::read(host, &ReadScope::of_drains()).map_err(ApplyError::untouched)?;
@@ -59,7 +59,7 @@ impl Session {
         &mut self,
         target: &DrainTarget,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let (records, unread) = self.state.readable();
         let unknown = target.unknown("undrain", &records);
@@ -104,7 +104,7 @@ impl Session {
         changes: &[DrainChange],
         before: &Observed,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         for change in changes {
             self.state
@@ -136,7 +136,7 @@ impl Session {
         new: &Record,
         plan: &dyn Fn(&Observed) -> Plan,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let job = self.job(ReadScope::of_drains(), plan, None);
         let done = job.run(|_, _| self.write(old, new), host, events);

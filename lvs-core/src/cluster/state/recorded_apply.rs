@@ -6,7 +6,7 @@ use super::kept::Kept;
 use super::session::{Purpose, Session};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
-use crate::cluster::{ApplyError, DesiredState, Event, Observed, ReadScope, Role};
+use crate::cluster::{ApplyError, ApplyEvent, DesiredState, Observed, ReadScope, Role};
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -44,10 +44,10 @@ impl RecordedApply<'_> {
         &self,
         unread: Option<Error>,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         if let Some(error) = &self.session.lock.lacking {
-            events(Event::Unlocked(error));
+            events(ApplyEvent::Unlocked(error));
         }
         let plan = |observed: &Observed| self.plan(observed);
         let scope = ReadScope::recorded(self.node, self.record);
@@ -181,7 +181,7 @@ impl RecordedApply<'_> {
         recorded: Recorded,
         done: &Result<Plan, ApplyError>,
         observed: Option<Observed>,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) {
         // The role changed while this waited for its confirmation. That record knows all that either made.
         let is_replaced = recorded
@@ -194,7 +194,7 @@ impl RecordedApply<'_> {
         }
         let is_recorded = !is_replaced && recorded.failure.is_none();
         if let Some(error) = recorded.failure {
-            events(Event::Unrecorded(&error));
+            events(ApplyEvent::Unrecorded(&error));
         }
         self.session.give_back(self.former(), done);
         if let (Ok(plan), Some(observed)) = (done, observed)

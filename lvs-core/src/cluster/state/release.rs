@@ -8,7 +8,7 @@ use super::{Record, StateDir};
 use crate::cluster::apply::Job;
 use crate::cluster::change::Step;
 use crate::cluster::plan::{Phase, PhaseName, Plan, PlanOptions};
-use crate::cluster::{ApplyError, DesiredState, Event, NodeKind, Observed, ReadScope, Role};
+use crate::cluster::{ApplyError, ApplyEvent, DesiredState, NodeKind, Observed, ReadScope, Role};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -25,7 +25,7 @@ impl StateDir {
         &self,
         node: &DesiredState,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let file = self.record_file(&node.cluster, &node.name);
         let marked = file.mark_standby();
@@ -47,7 +47,7 @@ impl StateDir {
             record => self.write_standby(&record),
         });
         if let (Err(error), Err(_)) = (recorded, marked) {
-            events(Event::Unrecorded(&error));
+            events(ApplyEvent::Unrecorded(&error));
         }
         Ok(done)
     }
@@ -73,7 +73,7 @@ impl StateDir {
         &self,
         cluster: Option<&str>,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Option<Plan>, ApplyError> {
         let (records, _) = self.readable();
         let mut records = records.into_iter().filter(|record| {
@@ -91,7 +91,7 @@ impl StateDir {
         let lock = Lock::acquire_late(self.directory(), ticket);
         let recorded = lock.and_then(|_lock| self.write_standby(&record));
         if let (Err(error), Err(_)) = (recorded, marked) {
-            events(Event::Unrecorded(&error));
+            events(ApplyEvent::Unrecorded(&error));
         }
         Ok(Some(done))
     }

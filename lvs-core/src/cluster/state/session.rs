@@ -12,7 +12,7 @@ use super::{Confirmation, StateDir};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{
-    ApplyError, DesiredState, Event, HealthPart, Observed, ReadScope, Record, Role,
+    ApplyError, ApplyEvent, DesiredState, HealthPart, Observed, ReadScope, Record, Role,
 };
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -100,7 +100,7 @@ impl Session {
         node: &DesiredState,
         host: &mut Host,
         options: PlanOptions,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         let (known, unread) = match self.purpose {
             Purpose::Role => self.state.known_of_role(node),
@@ -155,7 +155,7 @@ impl Session {
         &mut self,
         node: &DesiredState,
         host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
+        events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Result<Plan, ApplyError> {
         self.refuse_removal(node).map_err(ApplyError::untouched)?;
         let known = self
@@ -228,9 +228,9 @@ impl Session {
     }
 
     /// When all is done, it is not rolled back any more: that the record names deleted objects does no harm.
-    pub(super) fn record_late(&self, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
+    pub(super) fn record_late(&self, new: &Record, events: &mut dyn FnMut(ApplyEvent<'_>)) {
         if let Err(error) = self.record_file(new).write(new) {
-            events(Event::Unrecorded(&error));
+            events(ApplyEvent::Unrecorded(&error));
         }
     }
 

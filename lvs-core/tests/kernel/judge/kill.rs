@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use lvs_core::cluster::{DesiredState, Event, Observed, PlanOptions, ReadScope, StateDir};
+use lvs_core::cluster::{ApplyEvent, DesiredState, Observed, PlanOptions, ReadScope, StateDir};
 use lvs_core::{Cluster, Host, IfName, Netns};
 use tempfile::TempDir;
 
@@ -180,8 +180,8 @@ fn apply_until(state: &StateDir, node: &DesiredState, stop: usize, host: &mut Ho
     let mut phases = 0;
     say("ready");
     let mut session = state.lock("apply").unwrap();
-    let mut count = |event: Event<'_>| {
-        if matches!(event, Event::Phase(_) | Event::Verified) {
+    let mut count = |event: ApplyEvent<'_>| {
+        if matches!(event, ApplyEvent::Phase(_) | ApplyEvent::Verified) {
             if phases == stop {
                 say("stopped");
                 loop {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lvs_core::cluster::change::{Change, Object};
-use lvs_core::cluster::{Aftermath, ApplyFailure, DesiredState, Event, PlanOptions, StateDir};
+use lvs_core::cluster::{Aftermath, ApplyEvent, ApplyFailure, DesiredState, PlanOptions, StateDir};
 use lvs_core::net::RouteQuery;
 use lvs_core::{Cluster, Host, Netns};
 
@@ -246,7 +246,7 @@ pub(crate) fn what_others_delete_meanwhile_stays_deleted() -> Outcome {
             .confirm_within(Duration::from_millis(1));
         let mut meanwhile = Vec::new();
         let error = session.apply(&node, host, PlanOptions::default(), &mut |event| {
-            if matches!(event, Event::Verified) {
+            if matches!(event, ApplyEvent::Verified) {
                 ip("route del 10.20.0.0/16");
                 ip("route replace 10.21.0.0/16 via 10.1.0.2 proto bird");
                 ip("address del 10.2.0.40/16 dev port0");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lvs_core::Host;
 use lvs_core::cluster::plan::PhaseName;
-use lvs_core::cluster::{Aftermath, ApplyFailure, DesiredState, Event, PlanOptions, StateDir};
+use lvs_core::cluster::{Aftermath, ApplyEvent, ApplyFailure, DesiredState, PlanOptions, StateDir};
 use lvs_core::ipvs::SchedulerName;
 use lvs_core::sysctl::SysctlKey;
 
@@ -85,7 +85,7 @@ pub(crate) fn a_stop_takes_everything_back() -> Outcome {
         let mut session = state.lock("apply").unwrap().stop_by(Arc::clone(&stop));
         let error = session.apply(&node, host, PlanOptions::default(), &mut |event| {
             let is_last =
-                matches!(event, Event::Phase(phase) if phase.name == PhaseName::VirtualIps);
+                matches!(event, ApplyEvent::Phase(phase) if phase.name == PhaseName::VirtualIps);
             stop.fetch_or(is_last, Ordering::Relaxed);
         });
         let error = error.unwrap_err();
@@ -120,7 +120,7 @@ pub(crate) fn without_a_confirmation_everything_is_taken_back() -> Outcome {
             .confirm_within(Duration::from_secs(60));
         session
             .apply(&node, host, PlanOptions::default(), &mut |event| {
-                if matches!(event, Event::Confirming(_)) {
+                if matches!(event, ApplyEvent::Confirming(_)) {
                     state.confirm().unwrap();
                 }
             })
@@ -160,7 +160,7 @@ fn die_at_phase(fatal: usize, state: &StateDir, node: &DesiredState) {
         let mut session = state.lock("apply").unwrap();
         let mut host = Host::open().unwrap();
         let _ = session.apply(node, &mut host, PlanOptions::default(), &mut |event| {
-            phases += usize::from(matches!(event, Event::Phase(_)));
+            phases += usize::from(matches!(event, ApplyEvent::Phase(_)));
             if phases == fatal {
                 std::panic::resume_unwind(Box::new(()));
             }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use lvs_core::cluster::{Aftermath, Event, StateDir};
+use lvs_core::cluster::{Aftermath, ApplyEvent, StateDir};
 use lvs_core::net::Address;
 
 use crate::state::{DR, NAT, Outcome, apply, disturb, look, node, on_a_machine, record_of, remove};
@@ -59,8 +59,9 @@ pub(crate) fn a_full_disk_changes_nothing() -> Outcome {
         assert!(!String::from_utf8_lossy(&record).contains("under_way"));
         let _ = fs::write(state.directory().join("filler"), [0; 65536]);
         let mut unrecorded = 0;
-        let mut tell =
-            |event: Event<'_>| unrecorded += usize::from(matches!(event, Event::Unrecorded(_)));
+        let mut tell = |event: ApplyEvent<'_>| {
+            unrecorded += usize::from(matches!(event, ApplyEvent::Unrecorded(_)))
+        };
         let mut session = state.lock("remove").unwrap();
         session.remove(&node, host, &mut tell).unwrap();
         drop(session);

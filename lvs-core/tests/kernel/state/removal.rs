@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use lvs_core::cluster::{DesiredState, Event, Plan, PlanOptions};
+use lvs_core::cluster::{ApplyEvent, DesiredState, Plan, PlanOptions};
 use lvs_core::ipvs::Ipvs;
 use lvs_core::net::{Address, Net};
 use lvs_core::{Cluster, Host};
@@ -164,8 +164,8 @@ pub(crate) fn a_virtual_ip_is_deleted_before_the_service_behind_it() -> Outcome 
             apply(&state, &two, host).unwrap();
             let mut seen = Vec::new();
             let mut session = state.lock("apply").unwrap();
-            let mut events = |event: Event<'_>| {
-                if matches!(event, Event::Phase(_) | Event::Verified) {
+            let mut events = |event: ApplyEvent<'_>| {
+                if matches!(event, ApplyEvent::Phase(_) | ApplyEvent::Verified) {
                     seen.push(second_vip_and_service());
                 }
             };
