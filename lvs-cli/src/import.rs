@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
 
 fn report(
     arguments: &ImportArguments,
-    report: &import::Report,
+    report: &import::ImportReport,
     import: Option<&Import>,
 ) -> Result<(), Problem> {
     if !arguments.json {
@@ -135,13 +135,13 @@ fn report(
 }
 
 /// Prints to standard error what the user should check.
-fn note_unsure(report: &import::Report) {
+fn note_unsure(report: &import::ImportReport) {
     note_where(report, |directive| {
         !matches!(directive.fate, Fate::Carried { .. })
     });
 }
 
-fn note_where(report: &import::Report, is_told: impl Fn(&Directive) -> bool) {
+fn note_where(report: &import::ImportReport, is_told: impl Fn(&Directive) -> bool) {
     report
         .directives()
         .iter()
@@ -151,7 +151,7 @@ fn note_where(report: &import::Report, is_told: impl Fn(&Directive) -> bool) {
 }
 
 /// Prints each mistake once, without the lines that are left with it and what the error itself says.
-fn note_mistakes(report: &import::Report, error: &ImportError) {
+fn note_mistakes(report: &import::ImportReport, error: &ImportError) {
     let is_error = |directive: &Directive| {
         directive.place == *error.place()
             && matches!(&directive.fate, Fate::Left { reason } if reason.starts_with(error.problem()))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::report::{Place, Report};
+use super::report::{ImportReport, Place};
 
 /// A source that cannot be imported.
 ///
@@ -18,7 +18,7 @@ pub struct ImportError {
     place: Place,
     problem: String,
     hint: Option<String>,
-    report: Option<Box<Report>>,
+    report: Option<Box<ImportReport>>,
     keepalived: Option<Box<Vrrp>>,
 }
 
@@ -43,7 +43,7 @@ impl ImportError {
         }
     }
 
-    pub(super) fn with_report(mut self, report: Report) -> Self {
+    pub(super) fn with_report(mut self, report: ImportReport) -> Self {
         self.report = Some(Box::new(report.refused()));
         self
     }
@@ -78,7 +78,7 @@ impl ImportError {
 
     /// Returns why every directive that was read is left, the one that is refused among them.
     #[must_use]
-    pub fn report(&self) -> Option<&Report> {
+    pub fn report(&self) -> Option<&ImportReport> {
         self.report.as_deref()
     }
 

@@ -5,7 +5,7 @@
 //! keepalived.conf ─▶ lines ─▶ tree ─┐
 //! ldirectord.cf ──▶ lines ──────────┤
 //! ipvsadm rules ──▶ Rules ──────────┼─▶ Draft ─▶ Fitted ─▶ cluster file
-//! kernel ─────────▶ Observed ───────┘       └──────────▶ Report
+//! kernel ─────────▶ Observed ───────┘       └──────────▶ ImportReport
 //! ```
 //!
 //! Every directive of the source is *carried* (the file says the same), *assumed* (the file needs a value
@@ -59,7 +59,7 @@ use std::net::IpAddr;
 pub use error::{ImportError, Vrrp};
 pub use kernel::read as read_kernel;
 pub use pattern::is_match;
-pub use report::{Counts, Directive, Fate, Place, Report};
+pub use report::{Counts, Directive, Fate, ImportReport, Place};
 
 use crate::cluster::{Cluster, ClusterName, Document, NodeName, Observed};
 use crate::name::IfName;
@@ -110,7 +110,7 @@ pub struct Import {
     /// The cluster file, in TOML.
     pub file: String,
     /// What became of every directive.
-    pub report: Report,
+    pub report: ImportReport,
     /// keepalived.conf without what the cluster file says now: VRRP alone, which calls lvsctl.
     ///
     /// None for another source, and without a `vrrp_instance`.

@@ -125,11 +125,11 @@ impl fmt::Display for Counts {
 
 /// Every directive of the source with its fate, in the order of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct ImportReport {
     pub(super) directives: Vec<Directive>,
 }
 
-impl Report {
+impl ImportReport {
     /// Returns every directive, in the order in which the source was read.
     #[must_use]
     pub fn directives(&self) -> &[Directive] {
@@ -165,7 +165,7 @@ impl Report {
 }
 
 /// One directive a line, then the counts.
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for directive in &self.directives {
             writeln!(f, "{directive}")?;

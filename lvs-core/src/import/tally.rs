@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ImportError;
-use super::report::{Directive, Fate, Place, Report};
+use super::report::{Directive, Fate, ImportReport, Place};
 
 /// Returns whether a directive of keepalived or ldirectord makes a service or a real server.
 fn is_target(directive: &str) -> bool {
@@ -285,14 +285,14 @@ impl Tally {
     }
 
     /// Ends the report; what no code has looked at is left, and the report says so.
-    pub(super) fn finish(mut self) -> Report {
+    pub(super) fn finish(mut self) -> ImportReport {
         self.leave_with_owners();
         let unknown = || Fate::Left {
             reason: "this directive is not known here".to_owned(),
         };
         let (following, silent) = (self.following, self.silent);
         let directives = self.directives.into_iter().enumerate();
-        Report {
+        ImportReport {
             directives: directives
                 .filter(|(number, _)| !silent.contains(&DirectiveId(*number)))
                 .map(|(number, (place, directive, fate))| Directive {
