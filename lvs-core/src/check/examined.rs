@@ -21,13 +21,13 @@ pub enum Examined {
     /// In the cluster file alone.
     OnPaper,
     /// Not at all, or not enough to tell.
-    Not(Reason),
+    Not(NotExamined),
 }
 
 /// Says why an area was not examined.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum NotExamined {
     /// Only the cluster file was read.
     NoHost,
     /// The host did not let it be read; the text names what, and the error.
@@ -40,7 +40,7 @@ pub enum Reason {
     Undecided(String),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for NotExamined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoHost => f.write_str("no host was examined"),
@@ -131,7 +131,7 @@ impl Scene<'_> {
 const fn on_paper(area: Area) -> Examined {
     match area {
         Area::Addresses | Area::Services => Examined::OnPaper,
-        _ => Examined::Not(Reason::NoHost),
+        _ => Examined::Not(NotExamined::NoHost),
     }
 }
 
@@ -140,7 +140,7 @@ impl DirectorScene<'_> {
         let facts = self.facts;
         match area {
             Area::Services => facts.needing(&[Source::Net, Source::Ipvs, Source::Controller]),
-            Area::Traffic if facts.is_standby() => Examined::Not(Reason::Elsewhere(
+            Area::Traffic if facts.is_standby() => Examined::Not(NotExamined::Elsewhere(
                 "the active director has the connections; --arp asks whether there is one",
             )),
             Area::Traffic => facts
@@ -154,11 +154,11 @@ impl DirectorScene<'_> {
     /// Returns why the connections do not tell whether clients are answered.
     fn undecided(&self) -> Option<Examined> {
         let reason = match self.facts.two_readings() {
-            None => Reason::NotAsked("the table was read once"),
+            None => NotExamined::NotAsked("the table was read once"),
             Some(_) => match self.waiting() {
-                Some(reason) => Reason::Undecided(reason),
+                Some(reason) => NotExamined::Undecided(reason),
                 None if self.shows_answers() => return None,
-                None => Reason::Elsewhere(self.unseen()?),
+                None => NotExamined::Elsewhere(self.unseen()?),
             },
         };
         Some(Examined::Not(reason))
@@ -229,13 +229,15 @@ impl RealServerScene<'_> {
     /// Returns why what was seen does not tell whether answers arrive.
     fn doubtful(&self) -> Option<Examined> {
         let reason = self.unproven_way().or_else(|| self.silence())?;
-        Some(Examined::Not(Reason::Undecided(reason)))
+        Some(Examined::Not(NotExamined::Undecided(reason)))
     }
 
     fn examined(&self, area: Area) -> Examined {
         match area {
             Area::Services => self.facts.needing(&[Source::Net]),
-            Area::Traffic => Examined::Not(Reason::Elsewhere("the director has the connections")),
+            Area::Traffic => {
+                Examined::Not(NotExamined::Elsewhere("the director has the connections"))
+            }
             Area::Routing => self
                 .facts
                 .unreadable(&[Source::Sysctls])
@@ -251,7 +253,7 @@ impl Facts {
     /// not answer ARP for it.
     fn examined(&self, area: Area, receives: bool) -> Examined {
         match area {
-            Area::Arp if !receives => Examined::Not(Reason::NotAsked(
+            Area::Arp if !receives => Examined::Not(NotExamined::NotAsked(
                 "--arp asks who has the virtual IPs, where this host is on their link",
             )),
             Area::Arp | Area::Routing => self.needing(&[Source::Sysctls]),
@@ -269,7 +271,7 @@ impl Facts {
     /// Returns the first of the sources that could not be read.
     fn unreadable(&self, sources: &[Source]) -> Option<Examined> {
         let reason = sources.iter().find_map(|source| self.unread.get(source))?;
-        Some(Examined::Not(Reason::Unreadable(reason.clone())))
+        Some(Examined::Not(NotExamined::Unreadable(reason.clone())))
     }
 
     /// Returns whether the neighbours were examined, if they were asked.
@@ -281,7 +283,7 @@ impl Facts {
     fn clock_examined(&self) -> Examined {
         match &self.clock {
             Some(ClockFact::Offset(_) | ClockFact::Silent(_)) => Examined::OnHost,
-            None => Examined::Not(Reason::NotAsked("no time server was asked")),
+            None => Examined::Not(NotExamined::NotAsked("no time server was asked")),
         }
     }
 
@@ -292,7 +294,9 @@ impl Facts {
             Source::Ipvs,
             Source::Processes,
         ]);
-        let unread = Examined::Not(Reason::NotAsked("the node was not compared with the file"));
+        let unread = Examined::Not(NotExamined::NotAsked(
+            "the node was not compared with the file",
+        ));
         hidden.unwrap_or(match self.observed {
             Some(_) => Examined::OnHost,
             None => unread,

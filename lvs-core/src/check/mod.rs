@@ -67,7 +67,7 @@ pub use area::Area;
 pub use code::Code;
 pub use datagrams::DatagramsFact;
 pub use effective::Effective;
-pub use examined::{Examined, Reason};
+pub use examined::{Examined, NotExamined};
 pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListeningSocket};
 pub use finding::Finding;
 pub use gather::Gather;

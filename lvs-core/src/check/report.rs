@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::area::Area;
 use super::code::Code;
-use super::examined::{Examined, Reason};
+use super::examined::{Examined, NotExamined};
 use super::facts::Facts;
 use super::finding::Finding;
 use super::object::FindingObject;
@@ -142,7 +142,7 @@ impl Report {
         !self
             .areas
             .iter()
-            .any(|report| matches!(report.examined, Examined::Not(Reason::Unreadable(_))))
+            .any(|report| matches!(report.examined, Examined::Not(NotExamined::Unreadable(_))))
     }
 
     /// Returns whether too little was seen of an area, and that is suspicious: clients wait for an answer.
@@ -150,7 +150,7 @@ impl Report {
     pub fn is_doubtful(&self) -> bool {
         self.areas
             .iter()
-            .any(|report| matches!(report.examined, Examined::Not(Reason::Undecided(_))))
+            .any(|report| matches!(report.examined, Examined::Not(NotExamined::Undecided(_))))
     }
 
     /// Returns the report with further findings.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use lvs_core::check::{Area, Examined, Reason, Report};
+use lvs_core::check::{Area, Examined, NotExamined, Report};
 use lvs_core::cluster::PlanOptions;
 use lvs_core::{Cluster, Host};
 use lvs_lab::{Lab, load_module, run_tool};
@@ -40,7 +40,7 @@ fn silent(name: &str, report: &Report) {
 
 /// Answers that go past the director without a connection are seen nowhere.
 fn is_elsewhere(examined: &Examined) -> bool {
-    matches!(examined, Examined::Not(Reason::Elsewhere(text)) if text.contains("datagrams"))
+    matches!(examined, Examined::Not(NotExamined::Elsewhere(text)) if text.contains("datagrams"))
 }
 
 fn estate(text: &str) {

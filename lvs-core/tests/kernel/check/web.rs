@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lvs_core::check::{
-    self, Area, Code, Examined, Facts, Finding, Gather, Reason, Report, Severity,
+    self, Area, Code, Examined, Facts, Finding, Gather, NotExamined, Report, Severity,
 };
 use lvs_core::cluster::{DesiredState, PlanOptions, Role};
 use lvs_core::ipvs::{Command, DestinationId, Seconds, ServiceId};
@@ -161,7 +161,8 @@ impl Web {
         let is_sound = |report: &Report| {
             let mut areas = report.areas().iter();
             report.findings().is_empty()
-                && !areas.any(|area| matches!(area.examined, Examined::Not(Reason::Undecided(_))))
+                && !areas
+                    .any(|area| matches!(area.examined, Examined::Not(NotExamined::Undecided(_))))
         };
         let mut report = self.check(node);
         for _ in 0..5 {
