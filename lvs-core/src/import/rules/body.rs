@@ -60,6 +60,9 @@ const EXIT: &str = "nothing of the script runs after it";
 const ROUND: &str = "nothing of the round runs after it";
 const SUBSHELL: &str = "nothing of what is in brackets runs after it";
 const RETURN: &str = "nothing of the function runs after it";
+const COMPUTED: &str = "the running script computes its arguments";
+/// The arguments that are used without braces.
+const NUMBERED: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 const SHIFT: &str =
     "it moves the arguments of its function, which are replaced where they are used";
 
@@ -67,7 +70,10 @@ impl Walk<'_, '_> {
     /// Begins a loop over words; one whose words are not in the script is left with its lines.
     pub(super) fn begin_loop(&mut self, id: DirectiveId, found: &For<'_>) {
         let words = self.substituted(found.words, id);
-        let is_known = !shell::is_computed(&words) || words.contains("seq ");
+        // In quotes it is a list, whose values are not parted.
+        let is_split = found.words.contains('$') && !found.words.starts_with('"');
+        let is_split = is_split && !self.has_usual_fields();
+        let is_known = !is_split && (!shell::is_computed(&words) || words.contains("seq "));
         let Some(words) = shell::words(&words).filter(|_| is_known) else {
             let reason = self.flow.open_loop();
             self.forget(found.name, "a loop that is not followed sets it");
@@ -287,12 +293,12 @@ impl Walk<'_, '_> {
 
     /// Reads the lines of a function, if a command calls one: its arguments are `$1` and so on.
     pub(super) fn call(&mut self, id: DirectiveId, text: &str) -> Result<bool, ImportError> {
-        let words = shell::split(text);
+        let words = shell::raw_words(text);
         let Some((name, arguments)) = words.split_first() else {
             return Ok(false);
         };
         // The script is called with the name of the function.
-        let name = match name.as_str() {
+        let name = match name.trim_matches(['"', '\'']) {
             "$1" | "${1}" | "$@" | "$*" if self.depth == 0 => "start",
             name => name,
         };
@@ -305,15 +311,7 @@ impl Walk<'_, '_> {
             return Ok(true);
         }
         let body = function.body.clone();
-        let mut given = Vec::new();
-        for argument in arguments {
-            let value = self.substituted(argument, id);
-            let is_list = argument.starts_with("${") && argument.contains("[@]");
-            match is_list || argument == "$@" || argument == "$*" {
-                true => given.extend(value.split_whitespace().map(str::to_owned)),
-                false => given.push(value),
-            }
-        }
+        let given = self.fields(arguments, id);
         let before = self.positional();
         self.give(given, id);
         self.depth += 1;
@@ -325,9 +323,58 @@ impl Walk<'_, '_> {
         read.map(|()| true)
     }
 
+    /// Returns the words that a command is given: a value outside of quotes may be several of them, or none.
+    fn fields(&mut self, raw: &[&str], id: DirectiveId) -> Vec<String> {
+        let mut fields = Vec::new();
+        for raw in raw {
+            let value = self.substituted(raw, id);
+            let bare = raw.trim_matches('"');
+            let is_list = bare.starts_with("${") && bare.contains("[@]") || bare == "$@";
+            match is_list {
+                true => fields.extend(value.replace('"', "").split_whitespace().map(str::to_owned)),
+                false => fields.extend(shell::split(&value)),
+            }
+        }
+        fields
+    }
+
+    /// Gives the script or the function other arguments, where a command does that: `set -- $RS`.
+    pub(super) fn set_arguments(&mut self, id: DirectiveId, text: &str) -> bool {
+        let raw = shell::raw_words(text);
+        let ["set", "--", raw @ ..] = raw.as_slice() else {
+            return false;
+        };
+        let is_known =
+            !shell::is_computed(text) && (self.has_usual_fields() || !text.contains('$'));
+        match is_known {
+            true => {
+                let given = self.fields(raw, id);
+                self.positional();
+                self.give(given, id);
+                self.tally.carried(id, "replaced where it is used");
+            }
+            false => {
+                self.positional();
+                let unknown = NUMBERED.map(|name| (name.to_owned(), COMPUTED));
+                self.unknown.extend(unknown);
+                self.tally.left(id, COMPUTED);
+            }
+        }
+        true
+    }
+
+    /// Returns whether space parts the words of values: the script does not set IFS, or has restored it.
+    fn has_usual_fields(&self) -> bool {
+        let value = self.variables.get("IFS").map(|(value, _)| value.as_str());
+        value.is_none_or(|value| value == "$IFS") && !self.unknown.contains_key("IFS")
+    }
+
     /// Sets the arguments of a function: each, all together, and how many there are.
     fn give(&mut self, mut given: Vec<String>, id: DirectiveId) {
         given.truncate(ARGUMENTS);
+        for name in NUMBERED {
+            self.unknown.remove(name);
+        }
         let (all, count) = (given.join(" "), given.len().to_string());
         self.bytes += 2 * all.len();
         let numbered = (1..).map(|number: usize| number.to_string()).zip(given);

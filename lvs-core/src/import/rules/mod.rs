@@ -354,6 +354,7 @@ impl Walk<'_, '_> {
         }
         if self.source(id, text)
             || self.shift(id, text)
+            || self.set_arguments(id, text)
             || self.ends(id, text)
             || self.call(id, text)?
         {

@@ -11,7 +11,7 @@ pub(super) use command::{
     is_punctuation, unredirected,
 };
 pub(super) use expansion::{Action, Expansion, Operation, Replaced, Side, braced, characters};
-pub(super) use variable::{assignments, is_computed, sets, sysctls};
+pub(super) use variable::{assignments, is_computed, raw_words, sets, sysctls};
 pub(super) use words::{
     For, document, elements, is_literal, open_quote, opens_array, split, words,
 };

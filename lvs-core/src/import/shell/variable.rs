@@ -67,6 +67,18 @@ pub(in crate::import) fn sets(text: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Returns the words of a command as they stand, with quotes, up to a redirection.
+pub(in crate::import) fn raw_words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() && !rest.starts_with(['>', '|', '&', '<', '#']) {
+        let (word, after) = rest.split_at(word_end(rest));
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
+}
+
 /// Returns where the first word of a text ends, outside of quotes and substitutions.
 fn word_end(text: &str) -> usize {
     let (mut quote, mut depth) = (None, 0_u32);

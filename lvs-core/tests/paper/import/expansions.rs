@@ -197,6 +197,63 @@ fn expansions_that_are_not_known_are_not_guessed() {
     assert!(told.contains("no line above sets s"), "{told}");
 }
 
+/// A value outside of quotes is as many words as space parts, for a function, `set` and a loop.
+#[test]
+fn values_become_words_as_in_the_shells() {
+    for (lines, variable, value) in [
+        ("l='a b'\nf() { r=$2-$#; }\nf $l c", "$r", "b-3"),
+        ("l='a b'\nf() { r=$2-$#; }\nf \"$l\" c", "$r", "c-2"),
+        ("e=\nf() { r=$1-$#; }\nf $e b", "$r", "b-1"),
+        ("e=\nf() { r=$2-$#; }\nf \"$e\" b", "$r", "b-2"),
+        ("f() { r=$1; }\nf ${s:-a} > /dev/null", "$r", "a"),
+        ("s='a;b'\nf() { r=$1; }\nf \"${s%\";\"*}\"", "$r", "a"),
+        (
+            "s='a b'\nf() { r=$1-$2; }\nf ${s% *} \"${s#* }\"",
+            "$r",
+            "a-b",
+        ),
+        (
+            "L=('a:1' b:2)\nf() { r=$2-$#; }\nf \"${L[@]%%:*}\"",
+            "$r",
+            "b-2",
+        ),
+        ("s=a:b:c\nset -- ${s//:/ }\nr=$3-$1", "$r", "c-a"),
+        (
+            "s=a:b\nf() { set -- ${1%:*} x; r=$1-$2; }\nf $s y z",
+            "$r",
+            "a-x",
+        ),
+        (
+            "l='a b'\nO=$IFS; IFS=:; IFS=$O\nfor r in $l; do :; done",
+            "$r",
+            "b",
+        ),
+        (
+            "l=(a:b c)\nIFS=:\nfor r in \"${l[@]}\"; do break; done",
+            "$r",
+            "a:b",
+        ),
+    ] {
+        assert_eq!(has(lines, variable, value), Some(true), "{lines}");
+        assert_eq!(has(lines, variable, "other"), Some(false), "{lines}");
+        let printed = Command::new("bash")
+            .arg("-c")
+            .arg(format!("{lines}\nprintf %s \"{variable}\""))
+            .output();
+        match printed {
+            Ok(printed) => assert_eq!(String::from_utf8_lossy(&printed.stdout), value, "{lines}"),
+            Err(_) => eprintln!("SKIPPED bash: it is not on this machine"),
+        }
+    }
+    for lines in [
+        "s=a:b\nIFS=:\nfor r in $s; do break; done",
+        "s=a:b\nIFS=:\nset -- $s\nr=${1:-a}",
+        "f() { set -- $(cat x); r=${1:-a}; }\nf a",
+    ] {
+        assert_eq!(has(lines, "$r", "a"), None, "{lines}");
+    }
+}
+
 /// However a pattern and a value are made, reading ends soon.
 #[test]
 fn expansions_have_a_limit() {
