@@ -25,5 +25,7 @@ pub(super) const DEPTH: usize = 16;
 pub(super) const EXPRESSION: usize = 1024;
 /// Steps of the comparison of a value with a pattern: one for each character and each place in the pattern.
 pub(super) const MATCHING: usize = 1 << 20;
+/// Steps of all comparisons of the arms of a `case`.
+pub(super) const MATCHINGS: usize = 1 << 26;
 /// Scripts that a script reads, each with the variables that it may set.
 pub(super) const SOURCES: usize = 64;

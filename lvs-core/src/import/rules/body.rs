@@ -313,6 +313,7 @@ impl Walk<'_, '_> {
         let body = function.body.clone();
         let given = self.fields(arguments, id);
         let before = self.positional();
+        let unknown = NUMBERED.map(|name| self.unknown.get(name).map(|why| (name, *why)));
         self.give(given, id);
         self.depth += 1;
         let read = self.read(&body);
@@ -320,6 +321,11 @@ impl Walk<'_, '_> {
         self.flow.go_on(Reason::Return);
         self.positional();
         self.variables.extend(before);
+        self.unknown
+            .retain(|name, _| !NUMBERED.contains(&name.as_str()));
+        let unknown = unknown.into_iter().flatten();
+        self.unknown
+            .extend(unknown.map(|(name, why)| (name.to_owned(), why)));
         read.map(|()| true)
     }
 

@@ -1,6 +1,7 @@
 //! What `${…}` stands for with the values that a script has set.
 
 use super::Walk;
+use super::case::portable;
 use crate::import::limits::{BYTES, COMMAND, MATCHING};
 use crate::import::pattern::{Extent, Pattern, PatternChar};
 use crate::import::shell::{Action, Expansion, Operation, Replaced, Side, characters};
@@ -167,20 +168,7 @@ impl Walk<'_, '_> {
 
     fn pattern(&mut self, text: &str, user: DirectiveId) -> Option<Pattern> {
         let characters = characters(text, &mut |name| self.known(name, user))?;
-        // Shells differ in these.
-        let differs = |pair: &[PatternChar]| {
-            matches!(
-                pair,
-                [PatternChar::Active('['), PatternChar::Active('^')]
-                    | [
-                        PatternChar::Active('?' | '*' | '+' | '@' | '!'),
-                        PatternChar::Active('(')
-                    ]
-            )
-        };
-        let is_ascii = characters.iter().all(|c| c.char().is_ascii());
-        (is_ascii && !characters.windows(2).any(differs)).then_some(())?;
-        Pattern::of(&characters)
+        portable(&characters)
     }
 
     fn replacement(&mut self, text: &str, user: DirectiveId) -> Option<String> {

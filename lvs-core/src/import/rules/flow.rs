@@ -3,6 +3,7 @@
 //! A cluster file says what is. What depends on a condition that only the running script knows is not carried:
 //! it is left, with the reason. Known are the call with `start` (or `stop`), and that the script's commands succeed.
 
+use super::case::Case;
 use crate::import::shell::{For, Next};
 
 /// Why a command is left.
@@ -90,6 +91,8 @@ struct Block {
     whole: Option<Reason>,
     /// Why the part that is read now is left.
     part: Option<Reason>,
+    /// The value of which a case has the arms, if it is known.
+    case: Option<Case>,
 }
 
 /// Where in the script the next command is.
@@ -103,11 +106,18 @@ pub(super) struct Flow {
     is_negated: bool,
     /// Why nothing that follows runs.
     ended: Option<Reason>,
+    /// How many steps comparisons with patterns have taken.
+    steps: usize,
 }
 
 impl Flow {
     /// Returns a command without the words of the shell before it, and why it is left.
-    pub(super) fn enter<'t>(&mut self, text: &'t str, next: Next) -> (Option<Reason>, &'t str) {
+    pub(super) fn enter<'t>(
+        &mut self,
+        text: &'t str,
+        next: Next,
+        mut case: Option<Case>,
+    ) -> (Option<Reason>, &'t str) {
         let mut chain = self.chain(next);
         let (mut rest, mut negated) = (text.trim(), false);
         loop {
@@ -122,7 +132,12 @@ impl Flow {
                 "for" if For::of(rest).is_none() || self.left().is_some() => {
                     self.open(Kind::Loop, chain.take(), Some(Reason::Loop));
                 }
-                "case" => self.open(Kind::Case(true), chain.take(), None),
+                "case" => {
+                    self.open(Kind::Case(true), chain.take(), None);
+                    if let Some(block) = self.blocks.last_mut() {
+                        block.case = case.take();
+                    }
+                }
                 "{" => self.open(Kind::Brace, chain.take(), None),
                 "!" => negated = !negated,
                 "do" => {}
@@ -215,7 +230,12 @@ impl Flow {
     }
 
     fn open(&mut self, kind: Kind, whole: Option<Reason>, part: Option<Reason>) {
-        self.blocks.push(Block { kind, whole, part });
+        self.blocks.push(Block {
+            kind,
+            whole,
+            part,
+            case: None,
+        });
     }
 
     fn close(&mut self, is: impl Fn(Kind) -> bool) {
@@ -282,6 +302,10 @@ impl Flow {
         }
         let (label, after) = text.split_once(')')?;
         *expected = false;
+        if let Some(case) = &mut block.case {
+            block.part = case.arm(label, &mut self.steps);
+            return Some(after);
+        }
         let unquoted = |word: &str| word.trim_matches(['"', '\'', ' ', '(']).to_owned();
         let words: Vec<_> = label.split('|').map(unquoted).collect();
         let has = |name: &str| words.iter().any(|word| word == name);

@@ -6,6 +6,7 @@
 mod address;
 mod body;
 mod calls;
+mod case;
 mod command;
 mod expansion;
 mod flow;
@@ -62,6 +63,8 @@ struct Walk<'a, 'r> {
     unknown: BTreeMap<String, &'static str>,
     /// Commands of lines that the shell joins: how much space is between their words is not known.
     spread: BTreeSet<DirectiveId>,
+    /// Variables with what the script is called with.
+    of_call: BTreeSet<String>,
     /// Lines that mark packets.
     markings: Vec<(Marking, DirectiveId)>,
     /// Lines that cannot be read.
@@ -99,6 +102,7 @@ pub(super) fn draft(
         flow: Flow::default(),
         unknown: BTreeMap::new(),
         spread: BTreeSet::new(),
+        of_call: BTreeSet::new(),
         markings: Vec::new(),
         mistakes: Vec::new(),
         is_of_real_server: false,
@@ -239,7 +243,11 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let whole = text;
-        let (left, text) = self.flow.enter(text, next);
+        let case = match self.flow.runs() {
+            true => self.case(text, id),
+            false => None,
+        };
+        let (left, text) = self.flow.enter(text, next, case);
         let function = shell::function(text);
         if let Some(reason) = left {
             self.skip(id, if text.is_empty() { whole } else { text }, reason);

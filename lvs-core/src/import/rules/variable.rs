@@ -42,6 +42,7 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
+        let is_of_call = self.is_of_call(value);
         let computed = arithmetic::expr(value);
         let mut value = self.substituted(computed.as_deref().unwrap_or(value), id);
         let (name, is_added) = match name.strip_suffix('+') {
@@ -55,6 +56,10 @@ impl Walk<'_, '_> {
             let line = *line;
             self.tally.carried(line, "replaced where it is used");
             self.tally.belongs(line, &[id]);
+        }
+        match is_of_call {
+            true => drop(self.of_call.insert(name.to_owned())),
+            false => drop(self.of_call.remove(name)),
         }
         self.bytes += value.len();
         if shell::is_computed(&value) {
@@ -108,6 +113,9 @@ impl Walk<'_, '_> {
             return None;
         };
         let mut value = |word: &str| {
+            if self.is_of_call(word) {
+                return None;
+            }
             let value = self.substituted(word.trim_matches(['"', '\'']), user);
             // An unknown one, or a pattern.
             let is_known = !value.contains(['$', '`', '*', '?', '[', '"', '\'']);

@@ -197,6 +197,62 @@ fn expansions_that_are_not_known_are_not_guessed() {
     assert!(told.contains("no line above sets s"), "{told}");
 }
 
+#[test]
+fn the_arm_of_a_value_is_read() {
+    for (lines, value) in [
+        ("case $s in *:*) r=b;; *) r=c;; esac", "b"),
+        (
+            "case \"${s#*:}\" in\n(*:*)\n  r=b\n  ;;\n[0-9]*|x)\n  r=c\n  ;;\n*) r=d\nesac",
+            "c",
+        ),
+        (
+            "case $s in a) r=b;; \"a\"*\":\"??) r=c;; *) r=d;; esac",
+            "c",
+        ),
+        ("r=b; case $s in x) r=c;; esac", "b"),
+        ("f() { case $1 in -p) r=$2;; *) r=c;; esac; }\nf -p b", "b"),
+        (
+            "for s in x y:1; do case $s in *:*) r=${s#*:};; *) r=0;; esac; done",
+            "1",
+        ),
+    ] {
+        let lines = format!("s=ab:80\n{lines}");
+        assert_eq!(has(&lines, "$r", value), Some(true), "{lines}");
+        let printed = Command::new("bash")
+            .arg("-c")
+            .arg(format!("{lines}\nprintf %s \"$r\""))
+            .output();
+        match printed {
+            Ok(printed) => assert_eq!(String::from_utf8_lossy(&printed.stdout), value, "{lines}"),
+            Err(_) => eprintln!("SKIPPED bash: it is not on this machine"),
+        }
+    }
+    for lines in [
+        "case $s in $p) r=a;; *) r=b;; esac",
+        "case $s in [^a]*) r=a;; *) r=b;; esac",
+        "case $(cat x) in a) r=a;; *) r=b;; esac",
+    ] {
+        assert_eq!(
+            has(&format!("s=ab\nr=c\n{lines}"), "$r", "a"),
+            None,
+            "{lines}"
+        );
+    }
+}
+
+/// It is called with `start`, whatever it does without an argument.
+#[test]
+fn what_a_script_is_called_with_is_no_value() {
+    for lines in [
+        "case \"${1:-}\" in start) r=a;; stop) r=b;; esac",
+        "c=${1:-status}\ncase $c in stop) r=b;; start) r=a;; esac",
+        "c=${1-}; x=$c\ncase \"$x\" in stop) r=b;; start) r=a;; esac",
+        "if [ \"${1:-}\" = start ]; then r=a; else r=b; fi",
+    ] {
+        assert_eq!(has(lines, "$r", "a"), Some(true), "{lines}");
+    }
+}
+
 /// A value outside of quotes is as many words as space parts, for a function, `set` and a loop.
 #[test]
 fn values_become_words_as_in_the_shells() {
