@@ -30,36 +30,34 @@ fn twice_the_size_is_twice_the_work() {
 }
 
 /// The bytes that a cluster of a file and the desired state of its director keep.
-fn kept(vips: u32, servers: u32) -> i64 {
-    let (ports, mut kept) = (1, None);
-    let size = table::Size {
-        vips,
-        ports,
-        servers,
-    };
-    let (destinations, text) = (size.destinations(), size.toml());
+fn kept(size: table::Size) -> Option<i64> {
+    let (text, mut kept) = (size.toml(), None);
     let counted = measure(|| {
-        let cluster = Cluster::from_toml(&text).unwrap();
-        let node = cluster.node("director").unwrap();
-        kept = Some((cluster, node));
+        let cluster = Cluster::from_toml(&text).ok();
+        kept = cluster.and_then(|cluster| Some((cluster.node("director")?, cluster)));
     });
-    let (_, node) = kept.unwrap();
-    let lists = node
+    let (node, _) = kept?;
+    let destinations = node
         .services
         .iter()
-        .map(|service| service.destinations.len());
-    assert_eq!(lists.sum::<usize>(), destinations as usize);
-    assert_eq!(
-        size.rules().lines().count(),
-        1 + (vips + destinations) as usize
-    );
-    counted.bytes_current
+        .flat_map(|service| &service.destinations);
+    let is_whole = destinations.count() == size.destinations() as usize;
+    let has_rules = size.rules().lines().count() > size.services() as usize;
+    (is_whole && has_rules).then_some(counted.bytes_current)
 }
 
 #[test]
 fn services_of_one_group_share_their_destinations() {
-    let [neither, servers, services, both] =
-        [(1, 1), (1, 500), (500, 1), (500, 500)].map(|(vips, servers)| kept(vips, servers));
+    let sizes = [(1, 1), (1, 500), (500, 1), (500, 500)];
+    let [neither, servers, services, both] = sizes.map(|(vips, servers)| {
+        let ports = 1;
+        kept(table::Size {
+            vips,
+            ports,
+            servers,
+        })
+        .unwrap()
+    });
     let (expected, hundredth) = (servers + services - neither, both / 100);
     assert!(
         both <= expected + hundredth,
