@@ -60,7 +60,9 @@ impl Walk<'_, '_> {
                 text,
             } => {
                 let is_anchored = matches!(place, Replaced::At(_));
-                (is_anchored || !pattern.is_empty()).then_some(())?;
+                // bash takes the length of this set to be more than one.
+                let is_set = pattern.contains("[!]");
+                ((is_anchored || !pattern.is_empty()) && !is_set).then_some(())?;
                 let pattern = self.pattern(pattern, user)?;
                 let text = self.replacement(text, user)?;
                 match place {
@@ -127,8 +129,10 @@ impl Walk<'_, '_> {
             .is_some_and(|value| !(of_empty && value.is_empty()));
         match (action, has) {
             (Action::Default | Action::Set | Action::Require, true) => value,
-            (Action::Require, false) => None,
             (Action::Other, false) => Some(String::new()),
+            (Action::Require, false) => None,
+            // What a backslash stands for depends on quotes around the braces.
+            _ if word.contains('\\') => None,
             (Action::Other, true) | (Action::Default, false) => Some(self.substituted(word, user)),
             (Action::Set, false) => {
                 let value = self.substituted(word, user);

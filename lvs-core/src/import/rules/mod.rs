@@ -293,6 +293,8 @@ impl Walk<'_, '_> {
         let text = self.substituted(text, id);
         match reason.is_open() && self.makes_rules(&text) {
             true => self.tally.lost(id, &text, reason.as_str()),
+            // It is read in another round of its loop or function.
+            false if self.tally.is_used(id) => {}
             false => self.tally.left(id, reason.as_str()),
         }
     }

@@ -118,7 +118,7 @@ impl Walk<'_, '_> {
             }
             let value = self.substituted(word.trim_matches(['"', '\'']), user);
             // An unknown one, or a pattern.
-            let is_known = !value.contains(['$', '`', '*', '?', '[', '"', '\'']);
+            let is_known = !value.contains(['$', '`', '*', '?', '[', '"', '\'', '\\']);
             is_known.then_some(value)
         };
         match *words {
