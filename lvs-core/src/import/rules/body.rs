@@ -336,10 +336,16 @@ impl Walk<'_, '_> {
             let value = self.substituted(raw, id);
             let bare = raw.trim_matches('"');
             let is_list = bare.starts_with("${") && bare.contains("[@]") || bare == "$@";
-            match is_list {
-                true => fields.extend(value.replace('"', "").split_whitespace().map(str::to_owned)),
-                false => fields.extend(shell::split(&value)),
-            }
+            let is_quoted = raw.contains(['"', '\'']);
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+            let given: Vec<String> = match () {
+                () if is_list => words(&value.replace('"', "")),
+                () if is_quoted || !raw.contains('$') => shell::split(&value),
+                () if self.has_usual_fields() => words(&value),
+                // It is refused where it is used.
+                () => vec![(*raw).to_owned()],
+            };
+            fields.extend(given);
         }
         fields
     }

@@ -264,6 +264,7 @@ fn values_become_words_as_in_the_shells() {
         ("l='a b'\nf() { r=$2-$#; }\nf $l c", "$r", "b-3"),
         ("l='a b'\nf() { r=$2-$#; }\nf \"$l\" c", "$r", "c-2"),
         ("e=\nf() { r=$1-$#; }\nf $e b", "$r", "b-1"),
+        ("s='a|b>c'\nf() { r=$1-$#; }\nf $s", "$r", "a|b>c-1"),
         ("e=\nf() { r=$2-$#; }\nf \"$e\" b", "$r", "b-2"),
         ("f() { r=$1; }\nf ${s:-a} > /dev/null", "$r", "a"),
         ("s='a;b'\nf() { r=$1; }\nf \"${s%\";\"*}\"", "$r", "a"),
@@ -309,6 +310,7 @@ fn values_become_words_as_in_the_shells() {
         "s=a:b\nIFS=:\nfor r in $s; do break; done",
         "s=a:b\nIFS=:\nset -- $s\nr=${1:-a}",
         "f() { set -- $(cat x); r=${1:-a}; }\nf a",
+        "s=a:b\nIFS=:\nf() { r=$1; }\nf $s",
     ] {
         assert_eq!(has(lines, "$r", "a"), None, "{lines}");
     }
