@@ -55,7 +55,7 @@ pub(crate) fn print_while_read(text: &str) -> Result<bool, Problem> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Problem::failed(format!("standard output: {error}"))),
+        Err(error) => Err(unprintable(&error)),
     }
 }
 
@@ -67,11 +67,14 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Problem::failed(format!("standard output: {error}")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unprintable(&error)),
         _ => Ok(()),
     }
+}
+
+/// Returns the problem of an output that takes no JSON about it either.
+fn unprintable(error: &io::Error) -> Problem {
+    Problem::failed(format!("standard output: {error}")).reported()
 }
 
 /// Escapes what a terminal would obey. The serializer writes whole characters at a time.

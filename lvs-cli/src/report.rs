@@ -16,7 +16,7 @@ pub(crate) struct Report<'a, T> {
     hint: Option<&'a str>,
 }
 
-/// Are the mistakes of a cluster file, if that is why a verb failed.
+/// Holds the mistakes of a cluster file, if they are why a verb failed.
 #[derive(Serialize)]
 struct Mistakes<'a> {
     mistakes: &'a [Mistake],

@@ -18,7 +18,8 @@ JSON: one object. Within /1 fields are only ever added.
   {schema: \"lvsctl.drain/1\", target, plans, outcome, removed, connections,
    other_directors, error, hint}
   plans            what was changed, for each cluster, as by `plan --json`
-  outcome          how the wait ended: \"over\", \"late\" or \"stopped\"
+  outcome          how the wait ended: \"over\", \"late\" or \"stopped\"; it and connections
+                   are absent if the connections cannot be read
   removed          whether the destinations were deleted
   connections      [{service, destination, active, inactive}]: what the table has
   other_directors  [NAME]: they learn nothing of it
