@@ -90,6 +90,9 @@ pub struct Facts {
     /// [`add_record`](Self::add_record) reads it.
     #[serde(default)]
     pub abandoned: BTreeSet<ServiceId>,
+    /// Whether a controller keeps the cluster on this director; [`add_record`](Self::add_record) finds out.
+    #[serde(default)]
+    pub is_controlled: Option<bool>,
     /// What the controller of the cluster knows of health, of services with checks; [`add_record`](Self::add_record)
     /// asks it.
     #[serde(default)]
@@ -243,6 +246,7 @@ impl Facts {
             withdrawn: BTreeSet::new(),
             applied: false,
             abandoned: BTreeSet::new(),
+            is_controlled: None,
             health: Vec::new(),
             leftovers: Vec::new(),
             other_sysctls: BTreeMap::new(),

@@ -165,6 +165,8 @@ impl Facts {
         self.applied = record.is_applied();
         self.services_by_health = record.services_by_health().clone();
         self.abandoned = state.abandoned(&record);
+        self.is_controlled =
+            (node.kind == NodeKind::Director).then(|| state.controller(&node.cluster).is_some());
         #[cfg(feature = "run")]
         self.ask_controller(state, node);
         self.other_sysctls = state

@@ -27,9 +27,7 @@ impl Cluster {
 
     /// Returns whether an address is a director's.
     pub(super) fn is_of_director(&self, ip: IpAddr) -> bool {
-        self.directors()
-            .iter()
-            .any(|director| director.address(ip).is_some())
+        self.directors_with(ip).next().is_some()
     }
 
     /// Returns the real servers that a service masquerades.

@@ -105,6 +105,7 @@ const TABLE: &[&FindingKind] = &[
     &health::BELOW_MINIMUM,
     &health::SERVER_DOWN,
     &health::NO_CONTROLLER,
+    &health::UNTESTED,
 ];
 
 impl Code {

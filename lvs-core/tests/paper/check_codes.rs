@@ -127,6 +127,7 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     BELOW_MINIMUM: Run("checks::what_the_controller_knows"),
     SERVER_DOWN: Run("checks::what_the_controller_knows"),
     NO_CONTROLLER: Run("ends::killed_and_started_again"),
+    UNTESTED: Run("ends::killed_and_started_again"),
 };
 
 #[test]

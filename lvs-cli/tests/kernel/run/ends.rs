@@ -51,7 +51,17 @@ pub(crate) fn killed_and_started_again() {
     });
     assert_eq!(resident.prints(&["save"]), table);
     let report = resident.lvsctl(&["check"]);
-    assert!(!String::from_utf8_lossy(&report.stdout).contains("LVS094"));
+    let report = String::from_utf8_lossy(&report.stdout);
+    assert!(
+        !report.contains("LVS094") && !report.contains("LVS095"),
+        "{report}"
+    );
+    assert_eq!(resident.end(Signal::SIGTERM), 0);
+    let untested =
+        "LVS095 warning director director: none runs, and tcp 172.16.5.11:80 has a check";
+    reports(&resident.lvsctl(&["check"]), 0, untested);
+    let applied = resident.prints(&["apply"]);
+    assert!(applied.contains("until `lvsctl run` runs"), "{applied}");
 }
 
 /// At up to a hundred moments, from the first instruction on: the table stays, and so do connections.

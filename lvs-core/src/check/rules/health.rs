@@ -46,6 +46,15 @@ kinds! {
         and none runs now: the weights stay as health left them, so that a restart brings no dead real \
         server back, and apply leaves them, too. Start lvsctl run again, which probes the real servers \
         first. One that is to stay ended ends by SIGTERM, after which apply sets the weights of the file.";
+
+    UNTESTED = "LVS095", Warning, Services,
+    title: "No controller makes the checks of the file",
+    impact: "a real server that dies keeps its share of the clients",
+    explanation: "\
+        Services of the file have checks, which lvsctl run makes, and nothing else: apply sets the weights \
+        of the file, whether or not the real servers answer. Start lvsctl run, as a service of the system, \
+        on each director; or take the checks out of the file, if another program sets the weights \
+        (keep-weight).";
 }
 
 /// So many weights are named.
@@ -58,7 +67,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     let below = facts.health.iter().filter_map(|fact| scene.below(fact));
     let down = facts.health.iter().flat_map(|fact| scene.down(fact));
     let mut found: Vec<_> = withdrawn.chain(below).chain(down).collect();
-    found.extend(scene.killed());
+    found.extend(scene.killed().or_else(|| scene.untested()));
     found
 }
 
@@ -145,6 +154,24 @@ impl DirectorScene<'_> {
             true => finding.severity(Severity::Warning),
             false => finding,
         };
+        Some(finding.fix("lvsctl run FILE"))
+    }
+}
+
+impl DirectorScene<'_> {
+    /// Reports that no controller runs although services of the applied file have checks.
+    fn untested(&self) -> Option<Finding> {
+        if !self.facts.applied || self.facts.is_controlled != Some(false) {
+            return None;
+        }
+        let services = self.cluster.services().iter();
+        let mut checked = services.filter(|service| !service.checks.is_empty());
+        let first = checked.next()?.service.id;
+        let seen = match checked.count() {
+            0 => format!("none runs, and {first} has a check"),
+            more => format!("none runs, and {first} and {more} more have checks"),
+        };
+        let finding = self.finding(&UNTESTED, self.facts.node.as_str(), seen);
         Some(finding.fix("lvsctl run FILE"))
     }
 }

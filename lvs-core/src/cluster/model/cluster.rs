@@ -16,6 +16,7 @@ use super::sync::Sync;
 use super::virtual_service::VirtualService;
 use crate::cluster::probe_path::Marks;
 use crate::ipvs::Timeouts;
+use crate::net::Address;
 use crate::sysctl::SysctlKey;
 
 /// Describes a Linux Virtual Server cluster: one or two directors, the real servers, and the services that
@@ -247,6 +248,15 @@ impl Cluster {
         self.directors
             .iter()
             .find(|director| director.name == *name)
+    }
+
+    /// Returns the directors that have an address, each with that, in the file's form with interface and prefix length.
+    pub(crate) fn directors_with(&self, ip: IpAddr) -> impl Iterator<Item = (&Director, &Address)> {
+        let places = self.index.director_addresses.get(&ip).into_iter().flatten();
+        places.filter_map(|(place, at)| {
+            let director = self.directors.get(*place)?;
+            Some((director, director.addresses.get(*at)?))
+        })
     }
 
     /// Returns whether there are two directors.

@@ -19,6 +19,8 @@ use crate::ipvs::Family;
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClusterIndex {
     pub(super) node_names: Arc<BTreeSet<NodeName>>,
+    /// The places of the addresses of directors: the director's, and that of its first such address.
+    pub(super) director_addresses: HashMap<IpAddr, Vec<(usize, usize)>>,
     /// The place of each real server.
     pub(super) real_servers: HashMap<NodeName, usize>,
     /// Each list of destinations, in the order of the file.
@@ -54,6 +56,15 @@ impl ClusterIndex {
             node_names: Arc::new(names.cloned().collect()),
             ..Self::default()
         };
+        for (place, director) in directors.iter().enumerate() {
+            for (at, address) in director.addresses.iter().enumerate() {
+                let known = index.director_addresses.entry(address.id.network.addr());
+                let known = known.or_default();
+                if known.last().is_none_or(|(last, _)| *last != place) {
+                    known.push((place, at));
+                }
+            }
+        }
         for (place, server) in real_servers.iter().enumerate() {
             let known = index.real_servers.entry(server.name.clone());
             known.or_insert(place);

@@ -45,7 +45,7 @@ impl Cluster {
             return Ok(());
         }
         let vips = self.virtual_ips();
-        let alone = |director: &&Director, vip: &Address| {
+        let alone = |director: &Director, vip: &Address| {
             let network = vip.id.network;
             network.prefix_len() < network.max_prefix_len()
                 && !director.addresses.iter().any(|own| {
@@ -55,15 +55,12 @@ impl Cluster {
                 })
         };
         let found = service.vips().into_iter().find_map(|vip| {
-            self.directors().iter().find_map(|director| {
-                director
-                    .address(vip)
-                    .filter(|address| alone(&director, address))
-            })
+            let mut carriers = self.directors_with(vip);
+            carriers.find(|(director, address)| alone(director, address))
         });
         match found {
             None => Ok(()),
-            Some(address) => {
+            Some((_, address)) => {
                 let (network, interface) = (address.id.network.trunc(), &address.id.interface);
                 let problem = format!(
                     "withdraw would remove the network {network} from {interface}, on which the director has no other address"

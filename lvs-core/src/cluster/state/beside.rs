@@ -6,7 +6,7 @@ use super::session::Purpose;
 use super::{Session, StateDir, lock};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Plan;
-use crate::cluster::{ClusterName, DesiredState, Record};
+use crate::cluster::{ClusterName, DesiredService, DesiredState, HealthPart, Record};
 use crate::error::{Error, Operation, Result};
 use crate::ipvs::{Command, ServiceId};
 
@@ -103,11 +103,18 @@ impl StateDir {
     }
 
     pub(super) fn controller_note(&self, node: &DesiredState) -> Option<String> {
-        let controller = self.controller(&node.cluster)?;
-        Some(format!(
-            "{controller} keeps this cluster: it changes back what differs from its own file, and sets the weights of \
-             services with a check"
-        ))
+        let is_checked = |desired: &DesiredService| desired.health == HealthPart::Checked;
+        match self.controller(&node.cluster) {
+            Some(controller) => Some(format!(
+                "{controller} keeps this cluster: it changes back what differs from its own file, and sets the weights \
+                 of services with a check"
+            )),
+            None if node.services.iter().any(is_checked) => Some(
+                "services with a check have the weights of the file until `lvsctl run` runs, which makes the checks"
+                    .to_owned(),
+            ),
+            None => None,
+        }
     }
 
     /// Returns what an operator must know who changes the kernel's table by hand: which controllers keep what the

@@ -95,6 +95,24 @@ fn a_virtual_ip_that_health_has_withdrawn_is_an_error() {
 }
 
 #[test]
+fn checks_that_no_controller_makes_are_a_warning() {
+    let text = NAT.replace("scheduler = \"rr\"", "scheduler = \"rr\"\ncheck = \"tcp\"");
+    let nat = cluster(&text);
+    let mut facts = director(&nat);
+    facts.applied = true;
+    let untested = |facts: &Facts| found(&nat, facts).contains(&Code::UNTESTED);
+    assert!(!untested(&facts), "it is not known");
+    facts.is_controlled = Some(true);
+    assert!(!untested(&facts));
+    facts.is_controlled = Some(false);
+    assert!(untested(&facts));
+    let report = check::on_node(&nat, &facts);
+    assert!(!report.sound().any(|area| area == Area::Services));
+    facts.applied = false;
+    assert!(!untested(&facts), "nothing is promised yet");
+}
+
+#[test]
 fn a_controller_that_was_killed_is_a_warning_until_it_left_a_weight() {
     let nat = cluster(NAT);
     let mut facts = director(&nat);

@@ -24,8 +24,9 @@ impl Cluster {
     pub(super) fn validate_directors(&self, mistakes: &mut Mistakes) {
         for (i, director) in self.directors.iter().enumerate() {
             mistakes.within(self.director_path(i), |mistakes| {
+                let own = director.addresses_by_ip();
                 for ip in &director.floating {
-                    if director.address(*ip).is_none() {
+                    if !own.contains_key(ip) {
                         let problem = format!("{ip} is not among the director's addresses");
                         let kind = DocumentErrorKind::Conflict;
                         mistakes.push(DocumentError::new(kind, "floating", problem));
@@ -51,7 +52,7 @@ impl Cluster {
             .iter()
             .find(|other| other.name != director.name);
         match (partner, director.is_floating(address)) {
-            (Some(partner), true) => floating_on(partner, address),
+            (Some(partner), true) => self.floating_on(partner, address),
             (Some(partner), false) => self.staying(address, partner),
             (None, true) => Err(DocumentError::new(
                 DocumentErrorKind::Conflict,
@@ -64,6 +65,36 @@ impl Cluster {
             .with_hint("leave it out, or write two [[directors]]")),
             (None, false) => Ok(()),
         }
+    }
+
+    /// Refuses a floating address that the other director does not have, or not in the same form.
+    fn floating_on(&self, partner: &Director, address: &Address) -> Result<(), DocumentError> {
+        let (network, name) = (address.id.network, &partner.name);
+        let mut carriers = self.directors_with(network.addr());
+        let there = carriers.find(|(director, _)| director.name == partner.name);
+        let Some((_, there)) = there else {
+            return Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "",
+                format!(
+                    "{name} does not have {}, so it cannot float there",
+                    network.addr()
+                ),
+            )
+            .with_hint(format!(
+                "add {{ interface = \"{}\", address = \"{network}\", floating = true }} to the addresses of {name}",
+                address.id.interface
+            )));
+        };
+        if there.id.network.prefix_len() != network.prefix_len() {
+            return Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "address",
+                format!("it is {} on {name}", there.id.network),
+            )
+            .with_hint("write the same prefix length on both directors"));
+        }
+        Ok(())
     }
 
     /// Refuses an address that must float but does not.
@@ -160,32 +191,4 @@ fn bypassing(name: &NodeName) -> DocumentError {
         format!("answers of {name} would bypass the other director while that one is active"),
     )
     .with_hint("use forwarding = \"dr\", or leave it out")
-}
-
-/// Refuses a floating address that the other director does not have, or not in the same form.
-fn floating_on(partner: &Director, address: &Address) -> Result<(), DocumentError> {
-    let (network, name) = (address.id.network, &partner.name);
-    let Some(there) = partner.address(network.addr()) else {
-        return Err(DocumentError::new(
-            DocumentErrorKind::Missing,
-            "",
-            format!(
-                "{name} does not have {}, so it cannot float there",
-                network.addr()
-            ),
-        )
-        .with_hint(format!(
-            "add {{ interface = \"{}\", address = \"{network}\", floating = true }} to the addresses of {name}",
-            address.id.interface
-        )));
-    };
-    if there.id.network.prefix_len() != network.prefix_len() {
-        return Err(DocumentError::new(
-            DocumentErrorKind::Conflict,
-            "address",
-            format!("it is {} on {name}", there.id.network),
-        )
-        .with_hint("write the same prefix length on both directors"));
-    }
-    Ok(())
 }

@@ -99,11 +99,7 @@ impl Cluster {
 
     /// Refuses a virtual IP without an interface: it could not be added, nor with which prefix length.
     fn validate_vip(&self, vip: IpAddr) -> Result<(), DocumentError> {
-        if self
-            .directors
-            .iter()
-            .any(|director| director.address(vip).is_some())
-        {
+        if self.directors_with(vip).next().is_some() {
             return Ok(());
         }
         let interface = self
