@@ -149,7 +149,7 @@ impl Route {
 impl Change<Object> {
     /// Returns the address to which a destination is routed directly from this change on.
     fn newly_routed(&self) -> Option<IpAddr> {
-        match self.after().and(self.before())? {
+        match self.after().and_then(|_| self.before())? {
             Object::Destination(before)
                 if before.destination.forwarding != Forwarding::DirectRouting =>
             {
