@@ -100,13 +100,23 @@ impl Row {
         }
         let [restore, again, apply, nothing, snapshot, overview, proc] =
             columns.map(|column| column.into_iter().min_by_key(|one| one.time));
+        // A restore must find thresholds and encapsulations that another program has set, and those are only in the lists
+        // of a snapshot; beyond that it reads its rules again.
+        let slower = match snapshot.zip(restore) {
+            Some((snapshot, restore)) if snapshot.time > restore.time => ("snapshot", snapshot),
+            _ => ("restore", restore.ok_or("not measured")?),
+        };
         let mut met = true;
         for (what, one, other, beside, most) in [
             ("apply", apply, restore, "restore", 3.0),
             ("apply, nothing to do", nothing, snapshot, "snapshot", 1.5),
-            // A restore must find thresholds and encapsulations that another program has set, and those are only in the
-            // lists of a snapshot.
-            ("restore, nothing to do", again, snapshot, "snapshot", 1.2),
+            (
+                "restore, nothing to do",
+                again,
+                Some(slower.1),
+                slower.0,
+                1.2,
+            ),
             // Beside `/proc` the services are listed by netlink: `/proc` has neither their flags nor seconds, and one
             // look at a table that changes can miss what exists all the time.
             ("overview", overview, proc, "reading /proc", 3.0),

@@ -108,6 +108,8 @@ pub(crate) struct ServicesEditor<'a> {
     deleted: HashSet<usize>,
     /// The destinations of the services at these places, which were changed.
     changed: HashMap<usize, Destinations>,
+    /// The place of the service whose destinations were changed last: they come service by service.
+    last: Option<usize>,
 }
 
 impl<'a> ServicesEditor<'a> {
@@ -123,6 +125,7 @@ impl<'a> ServicesEditor<'a> {
             services,
             deleted: HashSet::new(),
             changed: HashMap::new(),
+            last: None,
         }
     }
 
@@ -167,6 +170,11 @@ impl<'a> ServicesEditor<'a> {
         let not_found = || EditError::not_found("service", id);
         let place = *self.places.get(id).ok_or_else(not_found)?;
         let entry = self.services.get_mut(place).ok_or_else(not_found)?;
+        if let Some(left) = self.last.replace(place).filter(|last| *last != place)
+            && let Some(destinations) = self.changed.get_mut(&left)
+        {
+            destinations.leave();
+        }
         let changed = self.changed.entry(place);
         Ok(changed.or_insert_with(|| Destinations::new(std::mem::take(&mut entry.destinations))))
     }
@@ -213,6 +221,8 @@ struct Destinations {
     oldest_first: Vec<Option<Destination>>,
     /// The place of each, once there are more than a [`FEW`](Self::FEW).
     places: Option<HashMap<DestinationId, usize>>,
+    /// Whether destinations of another service were changed since.
+    was_left: bool,
 }
 
 impl Destinations {
@@ -226,6 +236,14 @@ impl Destinations {
         Self {
             oldest_first,
             places: None,
+            was_left: false,
+        }
+    }
+
+    /// Forgets the places, which for millions of destinations are more than these, unless this service is come back to.
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.was_left, true) {
+            self.places = None;
         }
     }
 
