@@ -20,6 +20,8 @@ pub struct VirtualService {
     pub keep_weight: bool,
     /// The destinations in the order in which they are added. (The kernel inserts each new one at the head
     /// of its list: a scheduler visits the last one added first.)
+    ///
+    /// Thousands of services with the same ones share them if this is a clone, as those of a file do.
     pub destinations: SharedList<VirtualDestination>,
     /// The checks of each destination that does not opt out, all of which must hold; without any, weights do not follow
     /// health.

@@ -146,15 +146,19 @@ impl Route {
     }
 }
 
+impl Object {
+    /// Returns whether it is a destination that is not directly routed.
+    fn is_routed_otherwise(&self) -> bool {
+        matches!(self, Self::Destination(bound)
+            if bound.destination.forwarding != Forwarding::DirectRouting)
+    }
+}
+
 impl Change<Object> {
     /// Returns the address to which a destination is routed directly from this change on.
     fn newly_routed(&self) -> Option<IpAddr> {
-        match self.after().and_then(|_| self.before())? {
-            Object::Destination(before)
-                if before.destination.forwarding != Forwarding::DirectRouting =>
-            {
-                self.directly_routed()
-            }
+        match self {
+            Self::Edit(edit) if edit.before.is_routed_otherwise() => self.directly_routed(),
             _ => None,
         }
     }
