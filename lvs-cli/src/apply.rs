@@ -12,7 +12,7 @@ use crate::arguments::ApplyArguments;
 use crate::change::{change, dry_run};
 use crate::check::warn_of_errors;
 use crate::exit::{Exit, Problem};
-use crate::output::warning;
+use crate::output::{error, warning};
 use crate::report_kind::ReportKind;
 use crate::{file, signals};
 
@@ -83,7 +83,8 @@ impl Apply<'_> {
         warn_of_errors(&self.cluster);
         if arguments.role.role.is_none() {
             self.state
-                .refuse_apply_beside_controller(&self.node, &plan)?;
+                .refuse_apply_beside_controller(&self.node, &plan)
+                .map_err(|error| Problem::from(error).reported())?;
         }
         Ok(shown)
     }
@@ -174,21 +175,21 @@ fn nevertheless(problem: Problem, released: Result<Option<Plan>, ApplyError>) ->
     match released {
         Ok(Some(plan)) if plan.is_empty() => problem,
         Ok(Some(plan)) => {
-            warning(&format!(
+            error(&format!(
                 "only the floating addresses were released:\n{}",
                 plan.to_string().trim_end()
             ));
             problem.partial()
         }
         Ok(None) => {
-            warning("no record tells which floating addresses to release");
+            error("no record tells which floating addresses to release");
             problem
         }
-        Err(error) => {
-            warning(&format!(
-                "the floating addresses could not be released: {error}"
+        Err(failed) => {
+            error(&format!(
+                "the floating addresses could not be released: {failed}"
             ));
-            match error.is_clean() {
+            match failed.is_clean() {
                 true => problem,
                 false => problem.partial(),
             }

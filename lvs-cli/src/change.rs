@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::arguments::{Detail, PlanFormat};
 use crate::exit::{Exit, Problem};
-use crate::output::{note, print, print_done, print_json, warning};
+use crate::output::{note, print_done, print_json_done, print_progress, warning};
 use crate::plan::{refused, show};
 use crate::report_kind::ReportKind;
 
@@ -56,13 +56,11 @@ pub(crate) fn change(
     };
     let result = verb(&mut |event| progress.receive(event));
     if json {
-        if let Err(problem) = print_json(&progress.report(schema, &result)) {
-            warning(&format!("not reported: {}", problem.message));
-        }
+        print_json_done(&progress.report(schema, &result));
     } else if let Ok(plan) = &result {
         print_done(&progress.summary(plan));
     }
-    Ok(result?)
+    result.map_err(|error| Problem::from(error).reported())
 }
 
 /// Collects what a change reports while it is made.
@@ -82,7 +80,7 @@ impl Progress {
             ApplyEvent::Planned(plan) if self.json => self.plan = Some(plan.clone()),
             ApplyEvent::Planned(plan) => {
                 // A plan that cannot be shown is executed all the same; the exit status tells the result.
-                let _ = print(&self.detail.text(plan));
+                let _ = print_progress(&self.detail.text(plan));
             }
             ApplyEvent::Confirming(time) => note(&format!(
                 "the change is applied and verified; it is rolled back in {} s unless `lvsctl confirm` is run",

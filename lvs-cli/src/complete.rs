@@ -29,7 +29,10 @@ pub(crate) fn names(words: &[String]) -> String {
 
 /// Returns the names that may stand in place of the last word.
 fn candidates(words: &[String]) -> BTreeSet<String> {
-    let [verb, before @ .., current] = words else {
+    // An option of all verbs may be before the verb.
+    let first = words.iter().position(|word| !word.starts_with('-'));
+    let [verb, before @ .., current] = words.get(first.unwrap_or_default()..).unwrap_or_default()
+    else {
         return BTreeSet::new();
     };
     // Of --node=d bash makes three words, and the other shells one.

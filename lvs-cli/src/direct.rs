@@ -10,7 +10,7 @@ use crate::arguments::{
 };
 use crate::exit::{Exit, Problem};
 use crate::list;
-use crate::output::{print, warning};
+use crate::output::{Volume, print, warning};
 
 pub(crate) fn service(verb: &TableVerb<ServiceOptions>) -> Result<Exit, Problem> {
     match verb {
@@ -105,15 +105,25 @@ impl IpvsadmOptions {
         std::iter::once(command).chain(self.words())
     }
 
-    /// Returns the options of ipvsadm, which has none called --state.
+    /// Returns the options of ipvsadm, which has none of those that lvsctl has.
     fn words(&self) -> impl Iterator<Item = &str> {
         let mut is_value = false;
         self.words.iter().map(String::as_str).filter(move |word| {
             let is_named = *word == STATE;
-            let is_left_out = is_value || is_named || word.starts_with(STATE_IS);
+            let is_left_out =
+                is_value || is_named || word.starts_with(STATE_IS) || QUIET.contains(word);
             is_value = is_named;
             !is_left_out
         })
+    }
+
+    /// Returns how much is to be printed by the words, in which `--quiet` may be behind the options of ipvsadm.
+    pub(crate) fn volume(&self) -> Volume {
+        let mut words = self.words.iter().map(String::as_str);
+        match words.any(|word| QUIET.contains(&word)) {
+            true => Volume::Quiet,
+            false => Volume::Usual,
+        }
     }
 
     /// Returns the state directory, which may be named before or after the options of ipvsadm.
@@ -132,5 +142,6 @@ impl IpvsadmOptions {
     }
 }
 
+const QUIET: [&str; 2] = ["-q", "--quiet"];
 const STATE: &str = "--state";
 const STATE_IS: &str = "--state=";

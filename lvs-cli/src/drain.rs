@@ -1,41 +1,82 @@
 //! `lvsctl drain` and `lvsctl undrain`
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lvs_core::Host;
-use lvs_core::cluster::{DrainOutcome, DrainTarget, Draining, Plan, Remaining};
+use lvs_core::cluster::{DrainOutcome, DrainTarget, Draining, NodeName, Plan, Remaining};
 use lvs_core::health::BelowMinimum;
 use lvs_core::ipvs::Weight;
 use lvs_core::run::{DestinationReport, ServiceReport};
+use serde::Serialize;
 
-use crate::arguments::{DrainArguments, StateArguments, UndrainArguments};
+use crate::arguments::{DrainArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
 use crate::output::{hint, note, print_done, warning};
+use crate::report::Report;
+use crate::report_kind::ReportKind;
 use crate::signals;
+
+/// Is the JSON of a drain, as far as it came.
+#[derive(Serialize)]
+struct Drained {
+    target: String,
+    plans: Vec<Plan>,
+    #[serde(flatten)]
+    outcome: Option<DrainOutcome>,
+    removed: bool,
+    other_directors: BTreeSet<NodeName>,
+}
+
+/// Is the JSON of the end of a drain.
+#[derive(Serialize)]
+struct Undrained {
+    target: String,
+    plans: Vec<Plan>,
+    other_directors: BTreeSet<NodeName>,
+}
 
 pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
     let mut host = Host::open()?;
-    drain(arguments, Draining::Quiet, &stop, &mut host)?;
+    let target = &arguments.target;
+    let mut drained = Drained {
+        target: target.to_string(),
+        plans: drain(arguments, Draining::Quiet, &stop, &mut host)?,
+        outcome: None,
+        removed: false,
+        other_directors: arguments.state.directory().other_directors(target),
+    };
     warn_below_minimum(arguments, &mut host);
-    let done = finish(arguments, &stop, &mut host);
-    hint_of_others("drain", &arguments.target, &arguments.state);
-    done
+    let done = drained.finish(arguments, &stop, &mut host);
+    hint_of_others("drain", target, &drained.other_directors);
+    if arguments.json {
+        Report::print(ReportKind::Drain, &drained, done.as_ref().err());
+    }
+    done.map_err(Problem::reported)
 }
 
-/// Waits for the last connection, and deletes the destinations then if that is asked for.
-fn finish(
-    arguments: &DrainArguments,
-    stop: &Arc<AtomicBool>,
-    host: &mut Host,
-) -> Result<Exit, Problem> {
-    let remaining = wait(arguments, stop, host)?;
-    if arguments.remove {
-        drain(arguments, Draining::Removed, stop, host)?;
+impl Drained {
+    /// Waits for the last connection, and deletes the destinations then if that is asked for.
+    fn finish(
+        &mut self,
+        arguments: &DrainArguments,
+        stop: &Arc<AtomicBool>,
+        host: &mut Host,
+    ) -> Result<Exit, Problem> {
+        let outcome = self.outcome.insert(wait(arguments, stop, host)?);
+        let remaining = arguments.accepted(outcome)?;
+        if arguments.remove {
+            self.plans
+                .extend(drain(arguments, Draining::Removed, stop, host)?);
+            self.removed = true;
+        }
+        if !arguments.json {
+            print_done(&format!("{}: {}\n", self.target, summary(remaining)));
+        }
+        Ok(Exit::Done)
     }
-    print_done(&format!("{}: {}\n", arguments.target, summary(&remaining)));
-    Ok(Exit::Done)
 }
 
 /// Changes the table under the lock; the wait is not under it.
@@ -44,14 +85,17 @@ fn drain(
     how: Draining,
     stop: &Arc<AtomicBool>,
     host: &mut Host,
-) -> Result<(), Problem> {
+) -> Result<Vec<Plan>, Problem> {
     let state = arguments.state.directory();
     let mut session = match how {
         Draining::Quiet => state.lock_unless("drain", Arc::clone(stop))?,
         Draining::Removed => state.lock("drain")?,
     };
-    show(&session.drain(&arguments.target, how, host, &mut |_| ())?);
-    Ok(())
+    let plans = session.drain(&arguments.target, how, host, &mut |_| ())?;
+    if !arguments.json {
+        show(&plans);
+    }
+    Ok(plans)
 }
 
 /// Warns of the services that the drain leaves below their minimum, by the controller that then acts, and without one of
@@ -113,13 +157,13 @@ fn without_weight(service: &ServiceReport) -> Option<String> {
     })
 }
 
-/// Waits until no connection is in use, and returns what the table still has.
+/// Waits until no connection is in use.
 fn wait(
     arguments: &DrainArguments,
     stop: &AtomicBool,
     host: &Host,
-) -> Result<Vec<Remaining>, Problem> {
-    let outcome = arguments.state.directory().wait_until_drained(
+) -> Result<DrainOutcome, Problem> {
+    Ok(arguments.state.directory().wait_until_drained(
         &arguments.target,
         host.proc(),
         arguments.timeout,
@@ -127,18 +171,24 @@ fn wait(
         &mut |remaining| {
             in_use(remaining).for_each(|busy| note(&format!("waiting for {busy}")));
         },
-    )?;
-    let (reason, remaining) = match outcome {
-        DrainOutcome::Over(remaining) => return Ok(remaining),
-        // --timeout 0s --remove means: do not wait.
-        DrainOutcome::Late(remaining) if arguments.remove && arguments.timeout.is_zero() => {
-            return Ok(remaining);
-        }
-        DrainOutcome::Late(remaining) => ("timeout expired", remaining),
-        DrainOutcome::Stopped(remaining) => ("interrupted", remaining),
-        _ => return Err(Problem::failed("the wait ended in an unknown way")),
-    };
-    Err(unfinished(reason, &arguments.target, &remaining))
+    )?)
+}
+
+impl DrainArguments {
+    /// Returns what the table still has, unless more of it is in use than was asked for.
+    fn accepted<'a>(&self, outcome: &'a DrainOutcome) -> Result<&'a [Remaining], Problem> {
+        let (reason, remaining) = match outcome {
+            DrainOutcome::Over(remaining) => return Ok(remaining),
+            // --timeout 0s --remove means: do not wait.
+            DrainOutcome::Late(remaining) if self.remove && self.timeout.is_zero() => {
+                return Ok(remaining);
+            }
+            DrainOutcome::Late(remaining) => ("timeout expired", remaining),
+            DrainOutcome::Stopped(remaining) => ("interrupted", remaining),
+            _ => return Err(Problem::failed("the wait ended in an unknown way")),
+        };
+        Err(unfinished(reason, &self.target, remaining))
+    }
 }
 
 fn in_use(remaining: &[Remaining]) -> impl Iterator<Item = &Remaining> {
@@ -180,16 +230,27 @@ fn summary(remaining: &[Remaining]) -> String {
 
 pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
-    let mut session = arguments.state.directory().lock_unless("undrain", stop)?;
-    show(&session.undrain(&arguments.target, &mut Host::open()?, &mut |_| ())?);
-    print_done(&format!("{}: drained no longer\n", arguments.target));
-    hint_of_others("undrain", &arguments.target, &arguments.state);
+    let target = &arguments.target;
+    let state = arguments.state.directory();
+    let mut session = state.lock_unless("undrain", stop)?;
+    let undrained = Undrained {
+        target: target.to_string(),
+        plans: session.undrain(target, &mut Host::open()?, &mut |_| ())?,
+        other_directors: state.other_directors(target),
+    };
+    if arguments.json {
+        Report::print(ReportKind::Undrain, &undrained, None);
+    } else {
+        show(&undrained.plans);
+        print_done(&format!("{target}: drained no longer\n"));
+    }
+    hint_of_others("undrain", target, &undrained.other_directors);
     Ok(Exit::Done)
 }
 
 /// Names the directors that do not learn of it: each has a record of its own.
-fn hint_of_others(verb: &str, target: &DrainTarget, state: &StateArguments) {
-    for name in state.directory().other_directors(target) {
+fn hint_of_others(verb: &str, target: &DrainTarget, directors: &BTreeSet<NodeName>) {
+    for name in directors {
         hint(&format!(
             "only this director knows of it; on {name}, before a takeover: lvsctl {verb} {target}"
         ));

@@ -50,6 +50,8 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
     /// The mistakes of a cluster file, which the message has, too.
     pub(crate) mistakes: Vec<Mistake>,
+    /// Whether the JSON of the verb has been printed all the same.
+    pub(crate) is_reported: bool,
 }
 
 /// Is a mistake of a cluster file, as JSON has it.
@@ -106,6 +108,7 @@ impl Problem {
             message: message.into(),
             hint: None,
             mistakes: Vec::new(),
+            is_reported: false,
         }
     }
 
@@ -134,7 +137,7 @@ impl Problem {
     pub(crate) fn print(&self) {
         for (message, hint) in self.messages() {
             output::error(&message);
-            hint.into_iter().for_each(output::hint);
+            hint.into_iter().for_each(output::remedy);
         }
     }
 
@@ -153,6 +156,14 @@ impl Problem {
     pub(crate) fn partial(self) -> Self {
         Self {
             exit: Exit::Partial,
+            ..self
+        }
+    }
+
+    /// Returns it for a verb that has printed its JSON, if that was asked for.
+    pub(crate) fn reported(self) -> Self {
+        Self {
+            is_reported: true,
             ..self
         }
     }

@@ -63,7 +63,7 @@ pub(crate) struct ImportArguments {
     report: bool,
     /// Print JSON: the report and the cluster file
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -173,7 +173,7 @@ fn refused(arguments: &ImportArguments, error: &ImportError) -> Result<Exit, Pro
         Some(report) => note_mistakes(report, error),
         None => {}
     }
-    let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));
+    let problem = Problem::failed(format!("{}: {}", error.place(), error.problem())).reported();
     Err(match error.hint() {
         Some(hint) => problem.with_hint(hint),
         None => problem,

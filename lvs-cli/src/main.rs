@@ -19,6 +19,7 @@ mod order;
 mod output;
 mod plan;
 mod remove;
+mod report;
 mod report_kind;
 mod restore;
 mod run;
@@ -33,10 +34,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Verb};
-use exit::{Exit, Mistake, Problem};
+use exit::{Exit, Problem};
 use lvs_core::cluster::Document;
-use report_kind::ReportKind;
-use serde::Serialize;
 
 fn main() -> ExitCode {
     if let Some(words) = complete::words() {
@@ -48,26 +47,18 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),
     };
+    arguments.volume().set();
     let report = arguments.verb.report();
     match run(arguments.verb) {
         Ok(exit) => exit.into(),
         Err(problem) => {
             problem.print();
-            if let Some(schema) = report.filter(|_| !problem.mistakes.is_empty()) {
-                let mistakes = &problem.mistakes;
-                // If standard output is closed, the messages have said it.
-                let _ = output::print_json(&MistakesReport { schema, mistakes });
+            if let Some(schema) = report.filter(|_| !problem.is_reported) {
+                problem.report(schema);
             }
             problem.exit.into()
         }
     }
-}
-
-/// Is the JSON of a verb that did not begin because its cluster file has mistakes.
-#[derive(Serialize)]
-struct MistakesReport<'a> {
-    schema: ReportKind,
-    mistakes: &'a [Mistake],
 }
 
 fn run(verb: Verb) -> Result<Exit, Problem> {

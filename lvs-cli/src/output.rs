@@ -1,13 +1,43 @@
 //! Results on standard output, messages on standard error: nothing of either is obeyed by a terminal.
+//!
+//! What is printed with `--quiet` is decided here alone.
 
 use std::env;
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::sync::OnceLock;
 
 use lvs_core::escape_control;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
 use crate::exit::Problem;
+
+/// Says whether anything but results and errors is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Volume {
+    #[default]
+    Usual,
+    Quiet,
+}
+
+/// Is set once, when the command line is read.
+static VOLUME: OnceLock<Volume> = OnceLock::new();
+
+impl Volume {
+    /// Makes it that of the process.
+    pub(crate) fn set(self) {
+        // It is the first one: `main` alone sets it.
+        let _ = VOLUME.set(self);
+    }
+
+    fn now() -> Self {
+        VOLUME.get().copied().unwrap_or_default()
+    }
+
+    const fn is_usual(self) -> bool {
+        matches!(self, Self::Usual)
+    }
+}
 
 /// Prints a result. A reader that closes its end early (`lvsctl … | head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
@@ -25,7 +55,7 @@ pub(crate) fn print_while_read(text: &str) -> Result<bool, Problem> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Problem::failed(format!("standard output: {error}"))),
+        Err(error) => Err(unprintable(&error)),
     }
 }
 
@@ -37,11 +67,14 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Problem::failed(format!("standard output: {error}")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unprintable(&error)),
         _ => Ok(()),
     }
+}
+
+/// Returns the problem of an output that takes no JSON about it either.
+fn unprintable(error: &io::Error) -> Problem {
+    Problem::failed(format!("standard output: {error}")).reported()
 }
 
 /// Escapes what a terminal would obey. The serializer writes whole characters at a time.
@@ -76,30 +109,81 @@ pub(crate) fn output_width() -> Option<usize> {
         .or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
 }
 
+/// Prints what a change does: it is no result that was asked for.
+pub(crate) fn print_progress(text: &str) -> Result<(), Problem> {
+    match Volume::now().is_usual() {
+        true => print(text),
+        false => Ok(()),
+    }
+}
+
 /// Prints what was done: that it cannot be printed is no failure of what was done.
 pub(crate) fn print_done(text: &str) {
-    if let Err(problem) = print(text) {
+    if let Err(problem) = print_progress(text) {
         warning(&format!("done, but not reported: {}", problem.message));
     }
 }
 
+/// Prints the JSON of what was done or has failed, which the exit status tells, too.
+pub(crate) fn print_json_done(report: &impl Serialize) {
+    if let Err(problem) = print_json(report) {
+        error(&format!("not reported: {}", problem.message));
+    }
+}
+
 pub(crate) fn error(text: &str) {
-    message("error", text);
+    message(Kind::Error, text);
+}
+
+/// Prints the hint of the error that was printed last.
+pub(crate) fn remedy(text: &str) {
+    message(Kind::Remedy, text);
 }
 
 pub(crate) fn warning(text: &str) {
-    message("warning", text);
+    message(Kind::Warning, text);
 }
 
 pub(crate) fn note(text: &str) {
-    message("note", text);
+    message(Kind::Note, text);
 }
 
 pub(crate) fn hint(text: &str) {
-    message("hint", text);
+    message(Kind::Hint, text);
 }
 
-fn message(kind: &str, text: &str) {
-    // Standard error is closed; there is nowhere left to report.
-    let _ = writeln!(io::stderr(), "{kind}: {}", escape_control(text));
+/// Is what a line on standard error tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Error,
+    /// What helps against the error above it.
+    Remedy,
+    Warning,
+    Note,
+    Hint,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+            Self::Remedy | Self::Hint => "hint",
+        }
+    }
+
+    const fn is_printed(self, volume: Volume) -> bool {
+        match self {
+            Self::Error | Self::Remedy => true,
+            Self::Warning | Self::Note | Self::Hint => volume.is_usual(),
+        }
+    }
+}
+
+fn message(kind: Kind, text: &str) {
+    if kind.is_printed(Volume::now()) {
+        // Standard error is closed; there is nowhere left to report.
+        let _ = writeln!(io::stderr(), "{}: {}", kind.word(), escape_control(text));
+    }
 }

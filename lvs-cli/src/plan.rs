@@ -77,5 +77,5 @@ pub(crate) fn refused(plan: &Plan) -> Result<(), Problem> {
     if plan.refusals.is_empty() {
         return Ok(());
     }
-    Err(Problem::failed(Refusal::listed(&plan.refusals)))
+    Err(Problem::failed(Refusal::listed(&plan.refusals)).reported())
 }

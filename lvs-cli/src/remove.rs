@@ -22,19 +22,21 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     };
     if arguments.dry_run {
         let plan = state.plan_removal(&node, &mut host)?;
-        let shown = dry_run(&plan, arguments.json, arguments.detail, false)?;
-        state.refuse_removal_beside_controller(&node.cluster)?;
+        let shown = dry_run(&plan, arguments.json, arguments.detail, arguments.exit_code)?;
+        state
+            .refuse_removal_beside_controller(&node.cluster)
+            .map_err(|error| Problem::from(error).reported())?;
         return Ok(shown);
     }
     let mut session = state.lock_unless("remove", signals::stop_flag()?)?;
-    change(
+    let plan = change(
         ReportKind::Remove,
         arguments.json,
         arguments.detail,
         |events| session.remove(&node, &mut host, events),
     )?;
     say_drains(&state, &node);
-    Ok(Exit::Done)
+    Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 
 /// Says which drains outlive the removal: they hold again as soon as the cluster is applied.

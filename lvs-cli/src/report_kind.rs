@@ -21,4 +21,14 @@ pub(crate) enum ReportKind {
     Import,
     #[serde(rename = "lvsctl.list/1")]
     List,
+    #[serde(rename = "lvsctl.status/1")]
+    Status,
+    #[serde(rename = "lvsctl.confirm/1")]
+    Confirm,
+    #[serde(rename = "lvsctl.drain/1")]
+    Drain,
+    #[serde(rename = "lvsctl.undrain/1")]
+    Undrain,
+    #[serde(rename = "lvsctl.restore/1")]
+    Restore,
 }

@@ -3,17 +3,28 @@
 use std::sync::atomic::Ordering;
 
 use lvs_core::Host;
-use lvs_core::ipvs::ipvsadm::{RuleError, Rules, SystemNames};
+use lvs_core::ipvs::Command;
+use lvs_core::ipvs::ipvsadm::{RuleError, Rules, SystemNames, command_line};
+use serde::Serialize;
 
 use crate::arguments::RestoreArguments;
 use crate::direct::warn_beside_controllers;
 use crate::exit::{Exit, Problem};
 use crate::file;
-use crate::output::{note, print, warning};
+use crate::output::{note, print_done};
+use crate::report::Report;
+use crate::report_kind::ReportKind;
 use crate::signals::stop_flag;
 
 /// The longest text that is read; a table of 100 000 destinations is shorter.
 const LONGEST: usize = 64 << 20;
+
+/// Is the JSON of a restore: the commands, as an operator would type them.
+#[derive(Serialize)]
+struct Restored {
+    changes: usize,
+    commands: Vec<String>,
+}
 
 pub(crate) fn run(arguments: &RestoreArguments) -> Result<Exit, Problem> {
     let name = file::name(&arguments.file);
@@ -42,18 +53,26 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<Exit, Problem> {
         note(&format!("{name}: {remark}"));
     }
     warn_beside_controllers(&state, &commands);
-    report(commands.len());
+    match arguments.json {
+        true => Report::print(ReportKind::Restore, Restored::by(&commands), None),
+        false => print_done(&summary(commands.len())),
+    }
     Ok(Exit::Done)
 }
 
-/// Prints how many changes were made. They were, even if that cannot be printed.
-fn report(changes: usize) {
-    let printed = print(&match changes {
+impl Restored {
+    fn by(commands: &[Command]) -> Self {
+        Self {
+            changes: commands.len(),
+            commands: commands.iter().map(command_line).collect(),
+        }
+    }
+}
+
+fn summary(changes: usize) -> String {
+    match changes {
         0 => "nothing to do\n".to_owned(),
         1 => "1 change\n".to_owned(),
         many => format!("{many} changes\n"),
-    });
-    if let Err(problem) = printed {
-        warning(&problem.message);
     }
 }

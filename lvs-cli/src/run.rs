@@ -14,7 +14,7 @@ use lvs_core::{Cluster, Host};
 use crate::arguments::RunArguments;
 use crate::exit::{Exit, Problem};
 use crate::file;
-use crate::output::{note, warning};
+use crate::output::{error, note, warning};
 use crate::signals::{self, RunFlags};
 
 /// How often signals are looked for.
@@ -193,7 +193,7 @@ fn tell(event: &RunEvent<'_>) {
             warning(&format!("drift:\n{}", plan.brief().to_string().trim_end()))
         }
         RunEvent::Refused(problem) => {
-            warning(&format!(
+            error(&format!(
                 "refused, and the old file stays in force: {}",
                 problem.replace('\n', "\n  ")
             ));
@@ -203,7 +203,7 @@ fn tell(event: &RunEvent<'_>) {
             warning(&notice.to_string());
         }
         RunEvent::Notice(notice) if notice.is_news() => note(&notice.to_string()),
-        RunEvent::Failed(problem) => warning(problem),
+        RunEvent::Failed(problem) => error(problem),
         _ => {}
     }
 }

@@ -33,6 +33,18 @@ impl StateArguments {
     }
 }
 
+const CONFIRM: &str = "JSON: {schema: \"lvsctl.confirm/1\", confirmed, error, hint}";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONFIRM)]
+pub(crate) struct ConfirmArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RoleArguments {
     /// With two directors: active (carries the floating addresses) or standby (does not)
@@ -160,6 +172,7 @@ the plan lists it.
 Exit status:
   0   done, or nothing to do
   1   failed; nothing changed, or every change was rolled back
+  2   only with --exit-code: something was removed
   3   failed, and not every change could be rolled back; the message lists what
       remains
   64  wrong usage";
@@ -174,6 +187,9 @@ pub(crate) struct RemoveArguments {
     /// Show the plan, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Exit with 2 if something was removed
+    #[arg(long)]
+    pub(crate) exit_code: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

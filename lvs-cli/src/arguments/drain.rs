@@ -14,6 +14,16 @@ timeout, Ctrl-C, an `apply` or a reboot. With two directors, run it on both.
 It does not count for the `minimum` of a service: with fewer than that, `run` acts
 by `below-minimum`, and the drain warns of it.
 
+JSON: one object. Within /1 fields are only ever added.
+  {schema: \"lvsctl.drain/1\", target, plans, outcome, removed, connections,
+   other_directors, error, hint}
+  plans            what was changed, for each cluster, as by `plan --json`
+  outcome          how the wait ended: \"over\", \"late\" or \"stopped\"; it and connections
+                   are absent if the connections cannot be read
+  removed          whether the destinations were deleted
+  connections      [{service, destination, active, inactive}]: what the table has
+  other_directors  [NAME]: they learn nothing of it
+
 Exit status:
   0   no connection is in use any more
   1   the timeout expired or Ctrl-C: the real server stays drained, and the
@@ -36,15 +46,26 @@ pub(crate) struct DrainArguments {
     /// After the wait, also delete its destinations, until `undrain`
     #[arg(long)]
     pub(crate) remove: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: StateArguments,
 }
 
+const UNDRAIN: &str = "\
+JSON: {schema: \"lvsctl.undrain/1\", target, plans, other_directors, error, hint}, as
+of `drain`";
+
 #[derive(Debug, Args)]
+#[command(after_help = UNDRAIN)]
 pub(crate) struct UndrainArguments {
     /// The address or name, and the port, as given to `drain`
     #[arg(value_name = "REAL-SERVER[:PORT]")]
     pub(crate) target: DrainTarget,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: StateArguments,
 }

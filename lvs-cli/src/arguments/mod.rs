@@ -10,8 +10,8 @@ mod table;
 
 pub(crate) use check::CheckArguments;
 pub(crate) use cluster::{
-    ApplyArguments, Detail, IdentityArguments, OrderArguments, OrderFormat, PlanArguments,
-    PlanFormat, RemoveArguments, StateArguments, Target,
+    ApplyArguments, ConfirmArguments, Detail, IdentityArguments, OrderArguments, OrderFormat,
+    PlanArguments, PlanFormat, RemoveArguments, StateArguments, Target,
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};
@@ -26,6 +26,7 @@ use std::env;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::output::Volume;
 use crate::report_kind::ReportKind;
 
 /// Plan, apply and inspect Linux Virtual Server clusters
@@ -34,6 +35,9 @@ use crate::report_kind::ReportKind;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+    /// Print only errors and requested results: nothing of a change that succeeds
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 const EXIT_STATUS: &str = "\
@@ -53,7 +57,7 @@ pub(crate) enum Verb {
     /// Apply the file to this node, verify the result, and roll back on failure
     Apply(ApplyArguments),
     /// Confirm a change made with `apply --confirm` before its deadline
-    Confirm(StateArguments),
+    Confirm(ConfirmArguments),
     /// Remove the cluster from this node, and restore the original configuration
     #[command(mut_arg("file", |file| {
         file.help("The cluster file, or the cluster's name; - reads standard input")
@@ -127,6 +131,15 @@ impl Arguments {
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
+    /// Returns how much is to be printed, by an option before the verb or anywhere behind it.
+    pub(crate) fn volume(&self) -> Volume {
+        let behind = self.verb.options().map(IpvsadmOptions::volume);
+        match self.quiet {
+            true => Volume::Quiet,
+            false => behind.unwrap_or_default(),
+        }
+    }
+
     /// Returns the definition of the command line, where the help of every verb has its exit statuses.
     pub(crate) fn with_statuses() -> Command {
         Self::command().mut_subcommands(with_status)
@@ -153,7 +166,19 @@ fn with_status(verb: Command) -> Command {
 }
 
 impl Verb {
-    /// Returns which JSON is asked for, of the verbs that read a cluster file.
+    /// Returns the line of a verb in the options of ipvsadm.
+    const fn options(&self) -> Option<&IpvsadmOptions> {
+        match self {
+            Self::Service(verb) => Some(&verb.options().options),
+            Self::Destination(verb) => Some(&verb.options().options),
+            Self::Daemon(DaemonVerb::Start(options) | DaemonVerb::Stop(options))
+            | Self::Zero(options)
+            | Self::Timeouts(options) => Some(options),
+            _ => None,
+        }
+    }
+
+    /// Returns which JSON is asked for.
     pub(crate) fn report(&self) -> Option<ReportKind> {
         let (is_json, kind) = match self {
             Self::Plan(plan) => (plan.format() == PlanFormat::Json, ReportKind::Plan),
@@ -162,6 +187,13 @@ impl Verb {
             Self::Check(check) => (check.json, ReportKind::Check),
             Self::Order(order) => (order.format() == OrderFormat::Json, ReportKind::Order),
             Self::Simulate(simulate) => (simulate.json, ReportKind::Simulate),
+            Self::Import(import) => (import.json, ReportKind::Import),
+            Self::List(list) => (list.json, ReportKind::List),
+            Self::Status(status) => (status.json, ReportKind::Status),
+            Self::Confirm(confirm) => (confirm.json, ReportKind::Confirm),
+            Self::Drain(drain) => (drain.json, ReportKind::Drain),
+            Self::Undrain(undrain) => (undrain.json, ReportKind::Undrain),
+            Self::Restore(restore) => (restore.json, ReportKind::Restore),
             _ => return None,
         };
         is_json.then_some(kind)

@@ -13,7 +13,12 @@ pub(crate) struct SaveArguments {
     pub(crate) compatible: bool,
 }
 
+const RESTORE: &str = "\
+JSON: {schema: \"lvsctl.restore/1\", changes, commands, error, hint}. commands are
+those that were needed, as ipvsadm has them.";
+
 #[derive(Debug, Args)]
+#[command(after_help = RESTORE)]
 pub(crate) struct RestoreArguments {
     /// The rules; - reads standard input
     #[arg(default_value = "-")]
@@ -21,6 +26,9 @@ pub(crate) struct RestoreArguments {
     /// Make the kernel's table equal to the rules, instead of executing them on the present table
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: StateArguments,
 }
@@ -34,6 +42,14 @@ pub(crate) enum TableVerb<O: Args> {
     Edit(O),
     /// Delete an entry
     Delete(O),
+}
+
+impl<O: Args> TableVerb<O> {
+    pub(crate) const fn options(&self) -> &O {
+        match self {
+            Self::Add(options) | Self::Edit(options) | Self::Delete(options) => options,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

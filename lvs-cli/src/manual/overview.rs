@@ -4,7 +4,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::page::verbatim;
 
-const DESCRIPTION: [&str; 4] = [
+const DESCRIPTION: [&str; 5] = [
     "lvsctl keeps Linux Virtual Server clusters: directors, which receive the clients' connections, and real servers, \
      which serve them. One file, lvsctl.toml(5), describes the whole cluster, and the same file goes to every node.",
     "plan shows what would change on a node, apply changes it in a safe order, verifies the result and rolls back on \
@@ -12,6 +12,10 @@ const DESCRIPTION: [&str; 4] = [
      file says and probes the real servers, and status tells how they are. check finds what is wrong.",
     "save, restore, service, destination and the verbs below them work on the kernel's table alone, with the options of \
      ipvsadm(8). import makes a cluster file from what a director runs today.",
+    "Results go to standard output, messages to standard error. --quiet, before the verb or behind it, leaves errors and \
+     what was asked for, such as a table, a plan or JSON: apply then prints nothing unless it fails. --json prints one \
+     object, with schema; of a verb that fails before it has one it is {schema, error, hint, mistakes}, where mistakes \
+     are those of the cluster file.",
     "A change takes CAP_NET_ADMIN in the initial user namespace, and so does reading the kernel's table once IPVS is \
      loaded. Announcing addresses and asking by ARP take CAP_NET_RAW. check --paper, order, simulate and import of a file \
      need no privilege.",
@@ -56,6 +60,9 @@ A first cluster, on any host, then on each node that order names:
 A change that may cut the own connection, confirmed from a new one:
     # lvsctl apply new.toml --confirm 60s
     # lvsctl confirm
+
+From cron, which mails what is printed:
+    # lvsctl apply -q /etc/lvsctl/web.toml
 
 A real server out for maintenance, and back:
     # lvsctl drain realserver1 --timeout 5m

@@ -67,6 +67,7 @@ fn bash_completes_names_of_the_file() {
         ["director", "realserver1", "realserver2"]
     );
     assert_eq!(plan(&["--node", "d"]), ["director"]);
+    assert_eq!(completed(&["-q", "plan", NAT, "--node", "d"]), ["director"]);
     assert_eq!(plan(&["--node", "=", "d"]), ["director"]);
     assert_eq!(plan(&["--node", "="]).len(), 3);
     assert!(plan(&["--no"]).contains(&"--node".to_owned()));

@@ -4,4 +4,5 @@ mod check;
 mod completions;
 mod import;
 mod readme;
+mod reports;
 mod verbs;

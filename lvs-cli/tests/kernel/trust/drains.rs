@@ -7,7 +7,7 @@ use lvs_lab::Lab;
 use nix::sys::signal::Signal;
 
 use super::{
-    NAT, PATIENCE, connect, echo, in_file, is_alive, lab, run, says, send, start,
+    NAT, PATIENCE, connect, echo, in_file, is_alive, json, lab, run, says, send, start,
     wait_until_it_says,
 };
 
@@ -39,6 +39,22 @@ pub(super) fn a_drain_waits_for_the_last_connection() {
         1,
         &["timeout expired", remaining, "it stays drained"],
     );
+    let told = run(
+        &lab,
+        &file,
+        &["drain", "192.168.1.12", "--timeout", "0s", "--json"],
+    );
+    says(&told, 1, &["error: ", remaining]);
+    let told = json(&told);
+    assert_eq!(
+        (&told["outcome"], &told["removed"]),
+        (&"late".into(), &false.into())
+    );
+    let connections = told["connections"].as_array().unwrap();
+    let in_use = connections.iter().find(|one| one["active"] == 1).unwrap();
+    assert_eq!(in_use["service"], "tcp 172.16.5.11:7");
+    assert_eq!(in_use["destination"], "192.168.1.12:7777");
+    assert!(told["error"].as_str().unwrap().contains("timeout expired"));
     says(
         &run(&lab, &file, &["plan", "--exit-code"]),
         0,

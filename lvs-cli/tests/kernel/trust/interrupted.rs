@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use super::drains::{with_client, with_echo};
 use super::{
-    DR, NAT, PATIENCE, connect, echo, in_file, is_alive, lab, run, says, send, start,
+    DR, NAT, PATIENCE, connect, echo, in_file, is_alive, json, lab, run, says, send, start,
     wait_until_it_says,
 };
 
@@ -68,6 +68,28 @@ pub(super) fn a_confirmed_change_stays() {
         0,
         &["nothing to do"],
     );
+}
+
+pub(super) fn a_confirmation_is_told_as_json() {
+    let file = in_file("nat.toml", NAT);
+    let lab = lab(NAT);
+    let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
+    let confirmed = run(&lab, &file, &["confirm", "--json"]);
+    says(&confirmed, 0, &[]);
+    assert_eq!(
+        json(&confirmed),
+        serde_json::json!({
+            "schema": "lvsctl.confirm/1", "confirmed": true, "error": null, "hint": null
+        })
+    );
+    assert_eq!(apply.wait().unwrap().code(), Some(0));
+    let late = run(&lab, &file, &["confirm", "-q", "--json"]);
+    says(&late, 1, &["error: ", "nothing waits for a confirmation"]);
+    let late = json(&late);
+    assert_eq!(late["schema"], "lvsctl.confirm/1");
+    let error = late["error"].as_str().unwrap();
+    assert!(error.ends_with("nothing waits for a confirmation"));
 }
 
 pub(super) fn an_interrupt_rolls_everything_back() {

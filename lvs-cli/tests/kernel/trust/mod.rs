@@ -31,6 +31,7 @@ use nix::unistd::Pid;
 lvs_lab::tests! {
     interrupted::a_change_that_cuts_the_control_connection_rolls_back,
     interrupted::a_confirmed_change_stays,
+    interrupted::a_confirmation_is_told_as_json,
     interrupted::an_interrupt_rolls_everything_back,
     interrupted::what_cannot_be_rolled_back_is_reported,
     interrupted::a_killed_apply_can_be_removed,
@@ -167,6 +168,10 @@ fn says(output: &Output, status: i32, parts: &[&str]) {
         assert!(squeezed.contains(part), "{part:?} is not in:\n{text}");
     }
     assert_eq!(output.status.code(), Some(status), "{text}");
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Reads a program's messages until one contains a text.

@@ -9,6 +9,7 @@ use lvs_core::{Host, IfName, Netns};
 
 mod checks;
 mod direct;
+mod reports;
 mod tables;
 
 lvs_lab::tests! {
@@ -27,6 +28,9 @@ lvs_lab::tests! {
     direct::direct_verbs,
     direct::every_list,
     direct::the_plain_list_is_whole_and_flushed,
+    reports::quiet_changes_print_errors_only,
+    reports::what_changed_is_told_as_json,
+    reports::what_was_restored_is_told_as_json,
     tables::texts_of_ipvsadm_are_restored,
     tables::an_interrupted_restore_is_whole_or_not_at_all,
     tables::a_changing_table_is_listed_and_saved_when_it_settles,

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::DrainTarget;
 use crate::cluster::StateDir;
 use crate::error::Result;
@@ -15,7 +17,7 @@ use crate::proc::Proc;
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Counts the connections that remain on a drained destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Remaining {
     /// The service.
@@ -67,8 +69,9 @@ impl fmt::Display for Remaining {
     }
 }
 
-/// Says how a wait for the last connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Says how a wait for the last connection ended: in JSON `{outcome, connections}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", content = "connections", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DrainOutcome {
     /// No connection remains, except closing ones.

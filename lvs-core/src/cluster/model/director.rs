@@ -1,8 +1,6 @@
 //! Directors: the nodes that carry the virtual IPs and balance connections.
 
-use std::collections::BTreeSet;
-#[cfg(feature = "check")]
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::gateway::Gateway;
@@ -63,7 +61,6 @@ impl Director {
     }
 
     /// Returns the director's addresses by their IPs; of several with one IP the first.
-    #[cfg(feature = "check")]
     pub(crate) fn addresses_by_ip(&self) -> HashMap<IpAddr, &Address> {
         let mut found = HashMap::new();
         for address in &self.addresses {
