@@ -8,7 +8,7 @@ use crate::import::shell::{Action, Expansion, Operation, Replaced, Side, charact
 use crate::import::tally::DirectiveId;
 
 /// How many steps of a comparison are as much work as one byte that is read.
-const STEPS_OF_A_BYTE: usize = 16;
+const STEPS_OF_A_BYTE: usize = 4;
 
 impl Walk<'_, '_> {
     /// Returns what stands for the text in braces behind `$`; nothing if that is not known.
