@@ -76,7 +76,7 @@ enum Format {
 
 /// Is the JSON of an import.
 #[derive(Serialize)]
-struct ImportReport<'a> {
+struct Imported<'a> {
     schema: ReportKind,
     source: &'a str,
     file: Option<&'a str>,
@@ -124,7 +124,7 @@ fn report(
     if !arguments.json {
         return print(&report.to_string());
     }
-    print_json(&ImportReport {
+    print_json(&Imported {
         schema: ReportKind::Import,
         source: &arguments.source,
         file: import.map(|import| import.file.as_str()),
