@@ -68,8 +68,10 @@ impl Drained {
         let outcome = self.outcome.insert(wait(arguments, stop, host)?);
         let remaining = arguments.accepted(outcome)?;
         if arguments.remove {
+            let stays = format!("it stays drained until `lvsctl undrain {}`", self.target);
+            let deleted = drain(arguments, Draining::Removed, stop, host);
             self.plans
-                .extend(drain(arguments, Draining::Removed, stop, host)?);
+                .extend(deleted.map_err(|problem| problem.and_hint(stays))?);
             self.removed = true;
         }
         if !arguments.json {

@@ -168,6 +168,13 @@ impl Problem {
         }
     }
 
+    /// Adds a hint behind the one that it has.
+    pub(crate) fn and_hint(self, hint: String) -> Self {
+        let first = self.hint.as_ref().map(|first| format!("{first}; "));
+        let all = first.unwrap_or_default() + &hint;
+        self.with_hint(all)
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
