@@ -39,6 +39,8 @@ pub enum WeightReason {
     ServeAll,
     /// Fewer than the minimum are available: the fallback serves.
     Fallback,
+    /// Fewer than the minimum are available, and the fallback cannot serve: every other destination does.
+    WithoutFallback,
     /// It is the fallback, and not needed.
     Reserve,
     /// Fewer than the minimum are available: new connections are refused.
@@ -73,6 +75,9 @@ impl fmt::Display for WeightReason {
                 f.write_str("below the minimum, every destination that is not drained serves")
             }
             Self::Fallback => f.write_str("below the minimum, the fallback serves"),
+            Self::WithoutFallback => f.write_str(
+                "below the minimum, but the fallback cannot serve: every other destination that is not drained serves",
+            ),
             Self::Reserve => f.write_str("the fallback is not needed"),
             Self::Refused => f.write_str("below the minimum, new connections are refused"),
         }
@@ -87,6 +92,21 @@ pub enum Posture {
     Serving,
     /// It does not, and this happens.
     Below(BelowMinimum),
+    /// It does not, and the fallback that is to serve then is down, drained or has weight 0: every other destination
+    /// serves, as by [`BelowMinimum::ServeAll`].
+    WithoutFallback,
+}
+
+impl Posture {
+    /// Returns what happens because the minimum does not hold; `None` while it does.
+    #[must_use]
+    pub const fn below_minimum(self) -> Option<BelowMinimum> {
+        match self {
+            Self::Serving => None,
+            Self::Below(how) => Some(how),
+            Self::WithoutFallback => Some(BelowMinimum::ServeAll),
+        }
+    }
 }
 
 /// The weights of all destinations of a service, in their order.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::decision::Posture;
 use super::state::Health;
 use crate::cluster::Draining;
 use crate::cluster::checks::{Percent, SlowStart};
@@ -94,6 +95,17 @@ impl Member {
     /// Returns whether it may turn out to be available.
     pub(super) fn may_be_available(&self) -> bool {
         self.is_pending && self.drain.is_none() && self.weight > Weight::DRAIN && !self.is_fallback
+    }
+
+    /// Returns whether it is a fallback that can serve. While its health is unknown, what was decided before says so: after
+    /// a start, the weight that the kernel has.
+    pub(super) fn can_stand_in(&self, before: Option<Posture>) -> bool {
+        let answers = match (self.health, before) {
+            (Health::Unknown, None) => self.is_admitted(),
+            (Health::Unknown, Some(before)) => before != Posture::WithoutFallback,
+            (health, _) => health.is_up(),
+        };
+        self.is_fallback && answers && self.drain.is_none() && self.weight > Weight::DRAIN
     }
 
     /// Returns whether neither its health nor a drain keeps new connections from it.

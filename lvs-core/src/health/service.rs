@@ -38,6 +38,14 @@ impl Policy {
             count(Member::may_be_available),
             before,
         );
+        let posture = match posture {
+            Some(Posture::Below(BelowMinimum::Fallback))
+                if !members.iter().any(|member| member.can_stand_in(before)) =>
+            {
+                Some(Posture::WithoutFallback)
+            }
+            posture => posture,
+        };
         Decision {
             posture,
             available: count(Member::is_available),
@@ -62,7 +70,7 @@ impl Policy {
             // Another policy may have been in force.
             (false, true) => before.map(|before| match before {
                 Posture::Serving => Posture::Serving,
-                Posture::Below(_) => Posture::Below(self.below_minimum),
+                Posture::Below(_) | Posture::WithoutFallback => Posture::Below(self.below_minimum),
             }),
         }
     }
@@ -94,8 +102,15 @@ impl Policy {
             }
             _ if member.is_fallback => DesiredWeight {
                 weight: self.absent(),
-                reason: WeightReason::Reserve,
+                reason: match (posture, member.health) {
+                    (Some(Posture::WithoutFallback), Health::Down | Health::Rising) => {
+                        WeightReason::Down
+                    }
+                    (Some(Posture::WithoutFallback), _) => WeightReason::WithoutFallback,
+                    _ => WeightReason::Reserve,
+                },
             },
+            Some(Posture::WithoutFallback) => some(member.weight, WeightReason::WithoutFallback),
             Some(Posture::Below(BelowMinimum::ServeAll)) => {
                 some(member.weight, WeightReason::ServeAll)
             }
@@ -199,6 +214,83 @@ mod tests {
                 expected.map(Some),
                 "{below_minimum:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_fallback_that_cannot_serve_is_none() {
+        let fallback = |health| Member {
+            is_fallback: true,
+            ..member(health, 0)
+        };
+        let drained = Member {
+            drain: Some(Draining::Quiet),
+            ..fallback(Health::Up)
+        };
+        let without_weight = Member {
+            weight: Weight::DRAIN,
+            ..fallback(Health::Up)
+        };
+        let below = Posture::Below(BelowMinimum::Fallback);
+        for (last, is_fallback, weight, removed) in [
+            (fallback(Health::Up), true, 10, Some(10)),
+            (fallback(Health::Failing), true, 10, Some(10)),
+            (fallback(Health::Unchecked), true, 10, Some(10)),
+            (fallback(Health::Down), false, 0, None),
+            (fallback(Health::Rising), false, 0, None),
+            (drained, false, 0, Some(0)),
+            (without_weight, false, 0, None),
+        ] {
+            let members = [member(Health::Up, 10), member(Health::Down, 0), last];
+            let policy = Policy {
+                minimum: 2,
+                below_minimum: BelowMinimum::Fallback,
+                ..Policy::default()
+            };
+            let posture = match is_fallback {
+                true => below,
+                false => Posture::WithoutFallback,
+            };
+            let real = if is_fallback { 0 } else { 10 };
+            assert_eq!(policy.decide(&members, None).posture, Some(posture));
+            let all = [real, real, weight].map(Some);
+            assert_eq!(numbers(&policy, &members), all, "{last:?}");
+            let removes = Policy {
+                on_failure: OnFailure::Remove,
+                ..policy
+            };
+            let dead = (!is_fallback).then_some(10);
+            let all = [Some(real), dead, removed];
+            assert_eq!(numbers(&removes, &members), all, "{last:?}");
+            // With its minimum the service needs none.
+            let enough = [member(Health::Up, 10), member(Health::Up, 10), last];
+            let serving = policy.decide(&enough, Some(posture));
+            assert_eq!(serving.posture, Some(Posture::Serving));
+        }
+    }
+
+    #[test]
+    fn what_was_decided_stays_while_the_fallback_is_unknown() {
+        let policy = Policy {
+            below_minimum: BelowMinimum::Fallback,
+            ..Policy::default()
+        };
+        let below = Posture::Below(BelowMinimum::Fallback);
+        for (kept, before, posture) in [
+            (9, None, below),
+            (0, None, Posture::WithoutFallback),
+            (0, Some(below), below),
+            (0, Some(Posture::Serving), below),
+            (9, Some(Posture::WithoutFallback), Posture::WithoutFallback),
+        ] {
+            let fallback = Member {
+                is_fallback: true,
+                is_pending: true,
+                ..member(Health::Unknown, kept)
+            };
+            let members = [member(Health::Down, 0), fallback];
+            let decision = policy.decide(&members, before);
+            assert_eq!(decision.posture, Some(posture), "{kept} {before:?}");
         }
     }
 

@@ -194,6 +194,10 @@ impl fmt::Display for Notice {
                         "{service}: {available} available, below the minimum: {how}"
                     )
                 }
+                Posture::WithoutFallback => write!(
+                    f,
+                    "{service}: {available} available, below the minimum: serve-all, because the fallback cannot serve"
+                ),
             },
             Self::Withdrawn(ip) => write!(
                 f,

@@ -78,6 +78,9 @@ pub struct ServiceReport {
     pub present: bool,
     /// What happens because fewer than the minimum are available; absent while the minimum holds.
     pub below_minimum: Option<BelowMinimum>,
+    /// Whether that is serve-all only because the fallback cannot serve.
+    #[serde(default)]
+    pub without_fallback: bool,
     /// So many destinations must be available; absent without checks.
     pub minimum: Option<u16>,
     /// So many are.
@@ -170,10 +173,8 @@ impl Running {
 
     fn of_checked(&self, view: &ServiceView, entry: Option<&ServiceEntryStatus>) -> ServiceReport {
         ServiceReport {
-            below_minimum: match view.posture {
-                Some(Posture::Below(how)) => Some(how),
-                Some(Posture::Serving) | None => None,
-            },
+            below_minimum: view.posture.and_then(Posture::below_minimum),
+            without_fallback: view.posture == Some(Posture::WithoutFallback),
             minimum: Some(view.minimum),
             available: Some(view.available),
             destinations: view
@@ -228,12 +229,23 @@ impl Running {
 }
 
 impl ServiceReport {
+    /// Returns whether no destination is to get new connections: all are drained, down or have weight 0 in the file.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        let weights = self
+            .destinations
+            .iter()
+            .filter_map(|end| end.desired_weight);
+        weights.max().unwrap_or(Weight::DRAIN) == Weight::DRAIN
+    }
+
     fn of_kernel(service: ServiceId, entry: Option<&ServiceEntryStatus>) -> Self {
         let destinations = entry.map(|entry| entry.destinations.as_slice());
         Self {
             service,
             present: entry.is_some(),
             below_minimum: None,
+            without_fallback: false,
             minimum: None,
             available: None,
             rates: entry.map(|entry| entry.status.stats.rates),

@@ -84,6 +84,7 @@ impl ClusterStatus {
     /// Returns what happens because a service is below its minimum.
     fn below(&self, service: &ServiceReport) -> Option<String> {
         match service.below_minimum {
+            Some(BelowMinimum::ServeAll) => Some(service.all_serve()),
             Some(how) if self.keeps_virtual_ip(service) => Some(format!(
                 "below: {how}, but other services keep the virtual IP"
             )),
@@ -105,6 +106,19 @@ impl ClusterStatus {
 }
 
 impl ServiceReport {
+    /// Returns why every destination serves, unless none is left.
+    fn all_serve(&self) -> String {
+        let why = match self.without_fallback {
+            true => ", because the fallback cannot serve",
+            false => "",
+        };
+        let end = match self.refuses() {
+            true => "; no destination is left, new connections are refused",
+            false => "",
+        };
+        format!("below: serve-all{why}{end}")
+    }
+
     /// Returns whether it lacks its minimum, and what follows waits for more probes.
     fn is_undecided(&self) -> bool {
         self.present

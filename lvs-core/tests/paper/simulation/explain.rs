@@ -26,12 +26,22 @@ pub(crate) fn weight(
         .filter(|(drain, _)| drain.matches(&checked.id));
     let drain = matching.map(|(_, how)| *how).chain(checked.drain).max();
     let absent = (service.policy.on_failure == OnFailure::Drain).then_some(0);
+    if checked.is_fallback {
+        let is_usable = seen.health.is_up() && drain.is_none() && file > 0;
+        let is_lost = seen.health.is_down() || drain.is_some() || file == 0;
+        let fallback = Posture::Below(BelowMinimum::Fallback);
+        assert!(posture != fallback || !is_lost, "{context}");
+        assert!(
+            posture != Posture::WithoutFallback || !is_usable,
+            "{context}"
+        );
+    }
     let expected = match (drain, posture) {
         (Some(Draining::Quiet), _) => Some(0),
         (Some(Draining::Removed), _) => None,
         (None, Posture::Below(BelowMinimum::Fallback)) if checked.is_fallback => Some(file),
         (None, _) if checked.is_fallback => absent,
-        (None, Posture::Below(BelowMinimum::ServeAll)) => Some(file),
+        (None, Posture::Below(BelowMinimum::ServeAll) | Posture::WithoutFallback) => Some(file),
         (None, Posture::Below(BelowMinimum::Fallback)) if seen.health.is_down() => absent,
         (None, Posture::Below(BelowMinimum::Fallback | BelowMinimum::Refuse)) => Some(0),
         (None, _) => match (seen.health, desired.reason) {

@@ -38,20 +38,32 @@ impl World {
             .map(|server| self.destination(id, server))
             .collect();
         if policy.below_minimum == BelowMinimum::Fallback {
-            destinations.push(CheckedDestination {
-                id: DestinationId::new([192, 168, 1, 200].into(), 80),
-                server: "sorry".parse().unwrap(),
-                weight: Weight::ONE,
-                drain: None,
-                is_fallback: true,
-                targets: Vec::new(),
-            });
+            self.add_fallback(&mut destinations);
         }
         CheckedService {
             id,
             policy,
             virtual_ips: vec![[172, 16, 5, 11].into()],
             destinations,
+        }
+    }
+
+    /// One of the servers, or one that is not tested and never dies; one in ten has weight 0.
+    fn add_fallback(&mut self, destinations: &mut Vec<CheckedDestination>) {
+        if self.random.once_in(2) {
+            destinations.push(CheckedDestination {
+                id: DestinationId::new([192, 168, 1, 200].into(), 80),
+                server: "sorry".parse().unwrap(),
+                weight: Weight::ONE,
+                drain: self.random.once_in(10).then_some(Draining::Quiet),
+                is_fallback: true,
+                targets: Vec::new(),
+            });
+        } else if let Some(last) = destinations.last_mut() {
+            last.is_fallback = true;
+            if self.random.once_in(10) {
+                last.weight = Weight::DRAIN;
+            }
         }
     }
 

@@ -83,7 +83,7 @@ impl World {
             .zip(&view.destinations)
             .filter(|(checked, seen)| {
                 self.check_weight(service, view, checked, seen);
-                self.is_healthy(checked, seen)
+                self.is_healthy(checked, seen) && !checked.is_fallback
             })
             .count();
         if view.posture != Some(Posture::Below(BelowMinimum::Withdraw)) {
@@ -93,8 +93,12 @@ impl World {
         }
         let serves = kernel.values().any(|weight| *weight > Weight::DRAIN);
         let holds = healthy >= usize::from(service.policy.minimum);
+        let is_served = matches!(
+            service.policy.below_minimum,
+            BelowMinimum::ServeAll | BelowMinimum::Fallback
+        );
         assert!(
-            serves || healthy == 0 || !holds,
+            serves || healthy == 0 || !(holds || is_served),
             "{} has {healthy} healthy servers and no destination: {kernel:?}",
             service.id
         );

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lvs_core::cluster::{Drain, Draining};
-use lvs_core::health::{Failure, Healthy, Percent, Target};
+use lvs_core::health::{Failure, Health, Healthy, Percent, Target, WeightReason};
 use lvs_core::ipvs::{DestinationId, ServiceId, Weight};
 use lvs_core::run::{
     Action, CheckedDestination, CheckedService, Controller, Event, KernelWeights, Notice, ProbeRun,
@@ -229,8 +229,20 @@ impl World {
         self.turns.clear();
         // What is drained is on record; that there is nothing to repair only if nothing drifted.
         self.step(Event::Observed(self.kernel.clone()));
+        // Of one that is not tested, a restart ends the slow start.
+        self.is_certain &= !self.rises_untested();
         self.controller = Controller::new(u64::from(self.life));
         self.start();
+    }
+
+    fn rises_untested(&self) -> bool {
+        let views = self.controller.services();
+        let mut seen = views.iter().flat_map(|view| &view.destinations);
+        seen.any(|seen| {
+            let reason = seen.desired.map(|desired| desired.reason);
+            let rises = matches!(reason, Some(WeightReason::Up { slow_start, .. }) if slow_start < Percent::FULL);
+            seen.health == Health::Unchecked && rises
+        })
     }
 
     fn start(&mut self) {
