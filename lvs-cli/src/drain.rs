@@ -135,6 +135,12 @@ fn means(target: &DrainTarget, destination: &DestinationReport) -> bool {
 
 fn below_minimum(service: &ServiceReport) -> Option<String> {
     let consequence = match service.below_minimum? {
+        BelowMinimum::ServeAll | BelowMinimum::Fallback if service.refuses() => {
+            "all new connections are refused"
+        }
+        BelowMinimum::ServeAll if service.without_fallback => {
+            "the fallback cannot serve, so every other real server gets its weight, healthy or not"
+        }
         BelowMinimum::ServeAll => "every other real server gets its weight, healthy or not",
         BelowMinimum::Fallback => "the fallback gets all new connections",
         BelowMinimum::Withdraw => {

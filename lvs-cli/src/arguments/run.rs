@@ -58,6 +58,7 @@ JSON: {schema: \"lvsctl.status/1\", clusters: [{
   services        [{
     service, present (in the kernel), minimum, available, rates,
     below_minimum   serve-all, fallback, withdraw or refuse while it is
+    without_fallback  whether that is serve-all because the fallback cannot serve
     destinations    [{
       destination, server, weight (in the kernel), desired_weight, health,
       since (seconds), why, drain, active, inactive (connections), rates }] }] }]}

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::NodeName;
 use crate::cluster::checks::BelowMinimum;
-use crate::ipvs::{DestinationId, ServiceId};
+use crate::cluster::{Cluster, NodeName};
+use crate::ipvs::{DestinationId, ServiceId, Weight};
 
 /// So many destinations of a service are named.
 const NAMED: usize = 3;
@@ -19,6 +19,12 @@ pub struct HealthFact {
     pub service: ServiceId,
     /// What happens because fewer than the minimum are available; `None` while the minimum holds.
     pub below_minimum: Option<BelowMinimum>,
+    /// Whether that is serve-all only because the fallback cannot serve.
+    #[serde(default)]
+    pub without_fallback: bool,
+    /// Whether no destination is left that gets new connections.
+    #[serde(default)]
+    pub refuses: bool,
     /// So many destinations must be available.
     pub minimum: u16,
     /// So many are.
@@ -39,6 +45,9 @@ pub struct UnavailableDestination {
     pub is_down: bool,
     /// Whether it is drained.
     pub is_drained: bool,
+    /// Whether the operator drains it, and not the file alone.
+    #[serde(default)]
+    pub is_drained_by_operator: bool,
     /// Seconds since when its health has been what it is.
     pub since: Option<u64>,
     /// What its failed probe said: `connect timed out`.
@@ -66,24 +75,43 @@ impl UnavailableDestination {
         state
     }
 
-    /// Returns what makes it available again.
-    pub(super) fn fix(&self) -> String {
+    /// Returns what makes it available again, given whether the file drains it.
+    fn fixes(&self, is_drained_by_file: bool) -> Vec<String> {
         let name = self.name();
+        let by_file = is_drained_by_file || !self.is_drained_by_operator;
+        let undrain = format!("lvsctl undrain {name}");
+        let edit = format!("take drain = true of {name} out of the cluster file");
         match (self.is_drained, &self.server) {
-            (true, _) => format!("lvsctl undrain {name}"),
-            (false, Some(name)) => format!("lvsctl check FILE --node {name}  # on {name}"),
-            (false, None) => format!("ask {name} for the service"),
+            (true, _) => [(self.is_drained_by_operator, undrain), (by_file, edit)]
+                .into_iter()
+                .filter_map(|(is_so, fix)| is_so.then_some(fix))
+                .collect(),
+            (false, Some(name)) => vec![format!("lvsctl check FILE --node {name}  # on {name}")],
+            (false, None) => vec![format!("ask {name} for the service")],
         }
     }
 }
 
 impl HealthFact {
-    /// Returns what makes the first of its destinations available again.
-    pub(super) fn fixes(&self) -> impl Iterator<Item = String> {
+    /// Returns what makes the first of its destinations available again. One that has weight 0 in the file never is.
+    pub(super) fn fixes(&self, cluster: &Cluster) -> Vec<String> {
+        let mut services = cluster.services().iter();
+        let service = services.find(|service| service.service.id == self.service);
+        let in_file = |found: &UnavailableDestination| {
+            let service = service?;
+            let mut ends = service.destinations.iter();
+            ends.find(|end| {
+                Some(&end.real_server) == found.server.as_ref()
+                    && end.port.unwrap_or_else(|| service.port()) == found.destination.port
+            })
+        };
         self.unavailable
             .iter()
+            .map(|found| (found, in_file(found)))
+            .filter(|(_, end)| end.is_none_or(|end| cluster.weight(end) > Weight::DRAIN))
             .take(NAMED)
-            .map(UnavailableDestination::fix)
+            .flat_map(|(found, end)| found.fixes(end.is_some_and(|end| cluster.is_drained(end))))
+            .collect()
     }
 }
 
@@ -91,6 +119,9 @@ impl HealthFact {
 impl fmt::Display for HealthFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} available, minimum {}", self.available, self.minimum)?;
+        if self.without_fallback {
+            f.write_str("; the fallback cannot serve")?;
+        }
         let unavailable = self.unavailable.iter();
         unavailable
             .take(NAMED)
@@ -106,16 +137,26 @@ impl fmt::Display for HealthFact {
 impl HealthFact {
     /// Returns what a controller's answer says of the services with checks.
     pub(super) fn all_of(status: crate::run::ClusterStatus) -> Vec<Self> {
-        let services = status.services.into_iter();
+        let (drains, services) = (status.drains, status.services);
+        let is_drained = |id: &DestinationId| drains.iter().any(|known| known.drain.matches(id));
         services
+            .into_iter()
             .filter_map(|service| {
+                let refuses = service.refuses();
                 let destinations = service.destinations.into_iter();
                 Some(Self {
                     service: service.service,
                     below_minimum: service.below_minimum,
+                    without_fallback: service.without_fallback,
+                    refuses,
                     minimum: service.minimum?,
                     available: service.available?,
-                    unavailable: destinations.filter_map(unavailable).collect(),
+                    unavailable: destinations
+                        .filter_map(|found| {
+                            let by_operator = is_drained(&found.destination);
+                            unavailable(found, by_operator)
+                        })
+                        .collect(),
                 })
             })
             .collect()
@@ -123,7 +164,10 @@ impl HealthFact {
 }
 
 #[cfg(feature = "run")]
-fn unavailable(found: crate::run::DestinationReport) -> Option<UnavailableDestination> {
+fn unavailable(
+    found: crate::run::DestinationReport,
+    is_drained_by_operator: bool,
+) -> Option<UnavailableDestination> {
     let is_down = found.health.is_some_and(|health| health.is_down());
     let is_drained = found.drain.is_some();
     (is_down || is_drained).then_some(UnavailableDestination {
@@ -131,6 +175,7 @@ fn unavailable(found: crate::run::DestinationReport) -> Option<UnavailableDestin
         server: found.server,
         is_down,
         is_drained,
+        is_drained_by_operator,
         since: found.since,
         failure: found.failure,
     })

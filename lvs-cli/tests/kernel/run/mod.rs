@@ -45,6 +45,7 @@ lvs_lab::tests! {
     beside::a_real_server_is_kept,
     rules::a_virtual_ip_of_a_network_is_withdrawn,
     rules::the_fallback_serves_below_the_minimum,
+    rules::a_fallback_that_cannot_serve_is_none,
     rules::a_fallback_is_in_the_table_only_while_it_serves,
     rules::a_virtual_ip_is_withdrawn_below_the_minimum,
     rules::what_health_decided_is_told_when_it_has_ended,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nix::sys::signal::Signal;
 
-use crate::run::resident::{DR, NAT, Resident, with_keys};
+use crate::run::resident::{DR, NAT, Resident, says, with_keys};
 
 pub(crate) fn the_fallback_serves_below_the_minimum() {
     let mut resident = Resident::new(&with_keys(DR, "fallback = \"realserver2\""), &[]);
@@ -14,6 +14,51 @@ pub(crate) fn the_fallback_serves_below_the_minimum() {
         resident.lab.stop_servers("realserver1");
     });
     assert_eq!(resident.request().as_deref(), Some("realserver2"));
+}
+
+/// Two real servers must be up, else a third one stands in.
+fn with_reserve() -> String {
+    let text = with_keys(DR, "minimum = 2\nfallback = \"realserver3\"");
+    let last = text.rfind("[[real-servers]]").unwrap();
+    let third = text[last..]
+        .replace("realserver2", "realserver3")
+        .replace("192.168.1.13", "192.168.1.14");
+    format!("{text}\n{third}")
+}
+
+/// With a dead server, and a fallback that is drained or dead, clients reach the one that is left.
+pub(crate) fn a_fallback_that_cannot_serve_is_none() {
+    let mut resident = Resident::new(&with_reserve(), &[]);
+    resident.waits_for(&[2, 3, 0]);
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 0, 3]);
+    let answers = |resident: &Resident, server: &str| {
+        let is_answer = || resident.request().as_deref() == Some(server);
+        resident.waits(&format!("answer of {server}"), is_answer);
+    };
+    answers(&resident, "realserver3");
+    let drained = resident.lvsctl(&["drain", "realserver3"]);
+    let warning =
+        "1 available, minimum 2, for drained real servers do not count: the fallback cannot serve";
+    says(&drained, 0, warning);
+    let is_told = |resident: &mut Resident| {
+        resident.waits_for(&[2, 3, 0]);
+        answers(resident, "realserver2");
+        let status = resident.prints(&["status"]);
+        let below = "below: serve-all, because the fallback cannot serve";
+        assert!(status.contains(below), "{status}");
+    };
+    is_told(&mut resident);
+    resident.waits_for_message("below the minimum: serve-all, because the fallback cannot serve");
+    resident.prints(&["undrain", "realserver3"]);
+    resident.waits_for(&[0, 0, 3]);
+    answers(&resident, "realserver3");
+    resident.lab.stop_servers("realserver3");
+    is_told(&mut resident);
+    let report = resident.lvsctl(&["check"]);
+    let text = String::from_utf8_lossy(&report.stdout);
+    let seen = "1 available, minimum 2; the fallback cannot serve; realserver1 down for ";
+    assert!(text.contains(seen), "{text}");
 }
 
 /// Else a scheduler that hashes would refuse its share of clients. Nothing repairs that.

@@ -27,8 +27,9 @@ kinds! {
     explanation: "\
         The checks of lvsctl run find fewer real servers available than the minimum of the service, and \
         what below-minimum says happens: by default all get their weights, healthy or not, because the \
-        checks may be wrong and a few answers are better than none. lvsctl status has the reason of each \
-        real server; a drained one does not count as available.";
+        checks may be wrong and a few answers are better than none; so they do in place of a fallback that is \
+        down, drained or has weight 0. lvsctl status has the reason of each real server; a drained one does \
+        not count as available.";
 
     SERVER_DOWN = "LVS093", Warning, Services,
     title: "A real server is down",
@@ -93,7 +94,7 @@ impl DirectorScene<'_> {
             false => told.collect::<Vec<_>>().join("; "),
         };
         let finding = self.finding(&WITHDRAWN, ip, seen);
-        let fixes = below.iter().flat_map(|fact| fact.fixes());
+        let fixes = below.iter().flat_map(|fact| fact.fixes(self.cluster));
         Some(with_fixes(finding, fixes))
     }
 
@@ -106,13 +107,17 @@ impl DirectorScene<'_> {
         }
         let finding = self.felt(&BELOW_MINIMUM, fact.service, fact.to_string());
         let finding = match how {
+            _ if fact.refuses => finding.impact("all new connections are refused"),
+            BelowMinimum::ServeAll if fact.without_fallback => finding.impact(
+                "the fallback cannot serve: every other real server that is not drained gets new connections, healthy or not",
+            ),
             BelowMinimum::ServeAll => finding,
             BelowMinimum::Fallback => finding.impact("the fallback gets all new connections"),
             BelowMinimum::Withdraw => finding
                 .impact("real servers that are left get all new connections, for other services keep the virtual IP"),
             BelowMinimum::Refuse => finding.impact("all new connections are refused"),
         };
-        Some(with_fixes(finding, fact.fixes()))
+        Some(with_fixes(finding, fact.fixes(self.cluster)))
     }
 
     /// Reports real servers that are down, unless that the service is below its minimum says so.
@@ -176,11 +181,13 @@ impl DirectorScene<'_> {
     }
 }
 
-fn with_fixes(finding: Finding, fixes: impl Iterator<Item = String>) -> Finding {
-    fixes.fold(finding, |finding, fix| match finding.fix.contains(&fix) {
-        true => finding,
-        false => finding.fix(fix),
-    })
+fn with_fixes(finding: Finding, fixes: impl IntoIterator<Item = String>) -> Finding {
+    fixes
+        .into_iter()
+        .fold(finding, |finding, fix| match finding.fix.contains(&fix) {
+            true => finding,
+            false => finding.fix(fix),
+        })
 }
 
 fn is_on(service: &ServiceId, ip: IpAddr) -> bool {

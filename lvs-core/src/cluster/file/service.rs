@@ -76,7 +76,7 @@ pub struct ServiceTable {
     #[serde(default)]
     pub below_minimum: Option<String>,
     /// A real server that has weight 0 (with on-failure `remove`: is deleted) until fewer than the minimum are healthy;
-    /// absent: none.
+    /// absent: none. While it is down or drained itself, every other destination serves then.
     #[serde(default)]
     pub fallback: Option<String>,
     /// What happens to a destination that is down: `drain` (default) or `remove`.

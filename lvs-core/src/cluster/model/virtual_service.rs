@@ -93,7 +93,7 @@ impl VirtualService {
     }
 
     /// Returns the service's port; 0, which is every port, for a service by firewall mark.
-    pub(in crate::cluster) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         match self.service.id {
             ServiceId::Socket { address, .. } => address.port(),
             ServiceId::Fwmark { .. } => 0,

@@ -230,6 +230,34 @@ mod tests {
     }
 
     #[test]
+    fn what_serves_all_is_told_as_it_is() {
+        let told = |text: &str| {
+            let text = text.replace(
+                "\"below_minimum\": \"withdraw\"",
+                "\"below_minimum\": \"serve-all\"",
+            );
+            serde_json::from_str::<Status>(&text)
+                .unwrap()
+                .text(120, false)
+        };
+        let refused = "below: serve-all; no destination is left, new connections are refused\n";
+        let text = told(STATUS);
+        assert!(text.contains(refused), "{text}");
+        let served = STATUS.replacen("\"desired_weight\": 0", "\"desired_weight\": 3", 1);
+        let text = told(&served);
+        assert!(text.contains("below: serve-all\n"), "{text}");
+        let without = served.replace(
+            "\"present\": true",
+            "\"present\": true, \"without_fallback\": true",
+        );
+        let text = told(&without);
+        assert!(
+            text.contains("below: serve-all, because the fallback cannot serve\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_word_that_is_too_long_is_broken() {
         let long = "ä".repeat(150);
         let text = STATUS.replace("connect timed out", &format!("exit status 1: {long} end"));

@@ -68,6 +68,73 @@ fn a_service_below_its_minimum_is_an_error_unless_on_a_standby() {
     assert_eq!(below.severity, Severity::Warning);
 }
 
+/// What is said of a service of which a controller told this.
+fn below(file: &str, told: serde_json::Value) -> String {
+    let nat = cluster(file);
+    let mut facts = director(&nat);
+    let mut service = json!({
+        "service": "tcp 172.16.5.11:80", "below_minimum": "serve-all", "minimum": 2, "available": 1,
+        "unavailable": [],
+    });
+    let given = told.as_object().unwrap().clone();
+    service.as_object_mut().unwrap().extend(given);
+    facts.health = serde_json::from_value(json!([service])).unwrap();
+    let report = check::on_node(&nat, &facts);
+    let mut findings = report.findings().iter();
+    let of_below = |found: &&check::Finding| found.code == Code::BELOW_MINIMUM;
+    findings.find(of_below).unwrap().to_string()
+}
+
+fn drained(server: u8, by_operator: bool) -> serde_json::Value {
+    json!({
+        "destination": format!("192.168.1.{}:80", 11 + server),
+        "server": format!("realserver{server}"),
+        "is_down": false, "is_drained": true, "is_drained_by_operator": by_operator,
+        "since": null, "failure": null,
+    })
+}
+
+#[test]
+fn the_impact_below_the_minimum_is_what_clients_get() {
+    let unusable = below(NAT, json!({"without_fallback": true}));
+    assert!(
+        unusable.contains("1 available, minimum 2; the fallback cannot serve\n")
+            && unusable.contains("impact: the fallback cannot serve: every other real server "),
+        "{unusable}"
+    );
+    for how in ["serve-all", "fallback", "withdraw", "refuse"] {
+        let refused = below(NAT, json!({"below_minimum": how, "refuses": true}));
+        assert!(
+            refused.contains("impact: all new connections are refused\n"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn what_the_file_drains_is_fixed_in_the_file() {
+    let told = json!({"unavailable": [drained(1, true), drained(2, false)]});
+    let undrain = "fix: lvsctl undrain realserver1";
+    let edit =
+        |server| format!("fix: take drain = true of realserver{server} out of the cluster file");
+    let text = below(NAT, told.clone());
+    assert!(text.contains(undrain) && text.contains(&edit(2)), "{text}");
+    assert!(
+        !text.contains("undrain realserver2") && !text.contains(&edit(1)),
+        "{text}"
+    );
+    // Both have to end.
+    let server = "name = \"realserver1\"\n";
+    let in_file = NAT.replace(server, &format!("{server}drain = true\n"));
+    assert_ne!(in_file, NAT);
+    let text = below(&in_file, told.clone());
+    assert!(text.contains(undrain) && text.contains(&edit(1)), "{text}");
+    // With weight 0 it does not count, drained or not.
+    let without = NAT.replace(server, &format!("{server}weight = 0\n"));
+    let text = below(&without, told);
+    assert!(!text.contains(undrain) && text.contains(&edit(2)), "{text}");
+}
+
 #[test]
 fn a_virtual_ip_that_health_has_withdrawn_is_an_error() {
     let nat = cluster(NAT);
