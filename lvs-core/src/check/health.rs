@@ -93,6 +93,12 @@ impl UnavailableDestination {
 }
 
 impl HealthFact {
+    /// Returns whether all that is missing is drained: none of those that are left is known to be down.
+    pub(super) fn serves_healthy(&self) -> bool {
+        let unavailable = &self.unavailable;
+        !unavailable.is_empty() && unavailable.iter().all(|found| found.is_drained)
+    }
+
     /// Returns what makes the first of its destinations available again. One that has weight 0 in the file never is.
     pub(super) fn fixes(&self, cluster: &Cluster) -> Vec<String> {
         let mut services = cluster.services().iter();

@@ -111,6 +111,9 @@ impl DirectorScene<'_> {
             BelowMinimum::ServeAll if fact.without_fallback => finding.impact(
                 "the fallback cannot serve: every other real server that is not drained gets new connections, healthy or not",
             ),
+            BelowMinimum::ServeAll if fact.serves_healthy() => {
+                finding.impact("the real servers that are left get all new connections")
+            }
             BelowMinimum::ServeAll => finding,
             BelowMinimum::Fallback => finding.impact("the fallback gets all new connections"),
             BelowMinimum::Withdraw => finding

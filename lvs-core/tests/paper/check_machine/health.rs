@@ -102,10 +102,15 @@ fn the_impact_below_the_minimum_is_what_clients_get() {
             && unusable.contains("impact: the fallback cannot serve: every other real server "),
         "{unusable}"
     );
+    let left = below(NAT, json!({"unavailable": [drained(1, true)]}));
+    assert!(
+        left.contains("impact: the real servers that are left "),
+        "{left}"
+    );
     for how in ["serve-all", "fallback", "withdraw", "refuse"] {
         let refused = below(NAT, json!({"below_minimum": how, "refuses": true}));
         assert!(
-            refused.contains("impact: all new connections are refused\n"),
+            refused.contains("impact: all new connections are refused"),
             "{refused}"
         );
     }
