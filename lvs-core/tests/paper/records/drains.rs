@@ -174,10 +174,7 @@ fn a_service_that_is_drained_off_is_noted() {
     let note = "tcp 172.16.5.11:80: every destination has weight 0 (drained: realserver1, realserver2): all new \
                 connections are refused; `lvsctl undrain 192.168.1.12` restores a weight";
     assert_eq!(refused(&both, &record, &none), [note]);
-    let off = NAT.replace(
-        "scheduler = \"rr\"",
-        "scheduler = \"rr\"\ndestinations = [{ weight = 0 }]",
-    );
+    let off = NAT.replace("name = \"realserver", "weight = 0\nname = \"realserver");
     assert!(refused(&node(&off, "director"), &record, &none).is_empty());
 
     let by_file = NAT.replace("name = \"realserver", "drain = true\nname = \"realserver");
