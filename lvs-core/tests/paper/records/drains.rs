@@ -216,6 +216,7 @@ fn a_standby_refuses_no_client() {
     let (record, after) = drained(&["192.168.1.12", "192.168.1.13"], &record, &after);
     assert_eq!(refused(&active, &record, &after).len(), 1);
     assert!(refused(&standby, &record, &after).is_empty());
+}
 
 #[test]
 fn a_drain_follows_real_servers_that_exchange_their_addresses() {
