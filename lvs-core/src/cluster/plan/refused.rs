@@ -29,15 +29,20 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Returns whether clients reach the service here and a drain deletes a weight of it.
+    /// Returns whether clients reach the service here, and drains delete weights of it.
     fn is_drained_here(&self, desired: &DesiredService) -> bool {
-        // What a controller does below the minimum gives the fallback its weight.
-        let has_fallback = desired.follows_health(self.record) && desired.fallback.is_some();
         let has_weight = |destination: &Destination| destination.weight > Weight::DRAIN;
         !desired.is_probe()
-            && !has_fallback
             && desired.drained.iter().any(has_weight)
             && !self.is_absent(&desired.service.id)
+            && !self.is_left_to_health(desired)
+    }
+
+    /// Returns whether a controller may give another destination, or the fallback, a weight.
+    fn is_left_to_health(&self, desired: &DesiredService) -> bool {
+        let mut destinations = desired.destinations.iter();
+        desired.follows_health(self.record)
+            && destinations.any(|found| !desired.is_drained(&found.value.id))
     }
 
     /// Returns whether this node does not carry the virtual IP of a service, as a standby, or because of health.
