@@ -130,7 +130,7 @@ fn a_controller_that_was_killed_is_a_warning_until_it_left_a_weight() {
 fn uncontrolled(cluster: &Cluster) -> Facts {
     let mut facts = director(cluster);
     (facts.applied, facts.is_controlled) = (true, Some(false));
-    let links = ["eth0", "eth1"].map(|name| (name.parse().unwrap(), true));
+    let links = ["lo", "eth0", "eth1"].map(|name| (name.parse().unwrap(), true));
     let before = Observed {
         links: links.into(),
         ipvs: IpvsState::empty(),
