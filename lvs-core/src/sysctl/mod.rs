@@ -72,11 +72,24 @@ impl Sysctl {
     /// The file does not exist ([`Error::is_not_found`]), may not be written
     /// ([`Error::is_permission`]), or the kernel refuses the value (`EINVAL`) and keeps the old one.
     pub fn write(&self, key: &SysctlKey, value: &str) -> Result<()> {
-        let path = self.path(key);
-        put(&path, value).map_err(|source| {
-            let object = format!("{} to {value:?}", path.display());
-            refused(Operation::new("set sysctl", object), key, source)
-        })
+        let written = put(&self.path(key), value);
+        written.map_err(|source| self.unwritten(key, value, source))
+    }
+
+    /// Fails as [`write`](Self::write) would where the file may not be written, and changes nothing. A file that does
+    /// not exist yet may come with a module or an interface.
+    pub(crate) fn expect_writable(&self, key: &SysctlKey, value: &str) -> Result<()> {
+        match OpenOptions::new().write(true).open(self.path(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.unwritten(key, value, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unwritten(&self, key: &SysctlKey, value: &str, source: io::Error) -> Error {
+        let object = format!("{} to {value:?}", self.path(key).display());
+        refused(Operation::new("set sysctl", object), key, source)
     }
 
     /// Writes a value unless it is the current one, and returns whether it wrote.

@@ -250,8 +250,14 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Finds out that IPVS cannot be used before anything has been changed.
+/// Finds out that IPVS cannot be used, or sysctls not be written, before anything has been changed.
 fn probe(plan: &Plan, host: &mut Host) -> Result<()> {
+    for step in plan.steps() {
+        if let Some(Object::Sysctl(setting)) = step.change.after() {
+            host.sysctl()
+                .expect_writable(&setting.key, &setting.value)?;
+        }
+    }
     if plan.steps().any(|step| step.change.is_ipvs()) {
         host.ipvs()?.info()?;
     }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use super::addresses;
 use super::state::{Desired, DesiredState};
-use crate::cluster::model::{Cluster, Gateway, Tunnelled};
+use crate::cluster::model::{Cluster, Gateway, Role, Tunnelled};
 use crate::ipvs::{Encapsulation, Family, TunnelChecksum};
+use crate::name::IfName;
 use crate::net::{GueListener, Tunnel, TunnelKind};
 use crate::sysctl::{Conf, RpFilter, SysctlKey};
 
@@ -45,22 +46,32 @@ impl DesiredState {
             device,
             format!("packets arrive encapsulated: {}", tunnelled.encapsulation),
         );
-        // One address is enough, on whichever interface: with direct routing too it is already on lo.
-        if !self.carries(tunnelled.vip) {
-            self.virtual_ip(
-                tunnelled.vip,
-                &interface,
+        self.carry_inside(tunnelled.vip, &interface);
+    }
+
+    /// Adds the virtual IP that is inside, to the device that decapsulates.
+    fn carry_inside(&mut self, vip: IpAddr, device: &IfName) {
+        let ids = self.addresses.iter().map(|desired| &desired.value.id);
+        let mut carriers = ids.filter(|id| id.network.addr() == vip).peekable();
+        if carriers.peek().is_none() {
+            return self.virtual_ip(
+                vip,
+                device,
                 None,
                 "decapsulated packets have the virtual IP as destination address",
                 "the virtual IP is reached through the tunnel device",
             );
         }
-    }
-
-    fn carries(&self, ip: IpAddr) -> bool {
-        self.addresses
-            .iter()
-            .any(|desired| desired.value.id.network.addr() == ip)
+        // With direct routing, too, or by another tunnel, it is on another interface already. One without an IPv4
+        // address drops, with any rp_filter but 0, all packets whose answers leave elsewhere:
+        // https://github.com/torvalds/linux/blob/v6.1/net/ipv4/fib_frontend.c (__fib_validate_source)
+        let is_served_elsewhere = self.role == Some(Role::Active);
+        if vip.is_ipv4() && !is_served_elsewhere && carriers.all(|id| id.interface != *device) {
+            self.addresses.push(Desired::new(
+                addresses::virtual_on(device.clone(), vip),
+                "without an address the device would drop packets whose answers leave elsewhere",
+            ));
+        }
     }
 
     /// Prepares the way of answers, which do not pass the tunnel. What clients send does: they are asked for

@@ -191,8 +191,9 @@ impl Record {
     }
 
     fn moved(&self, drain: &Drain, node: &DesiredState) -> Option<Drain> {
+        // At an address that the file gives to another one now, and the real server itself nowhere, it was renamed.
         let name = self.server(drain.address)?;
-        if node.servers.contains_key(&drain.address) {
+        if node.servers.get(&drain.address) == Some(name) {
             return None;
         }
         let mut servers = node.servers.iter();

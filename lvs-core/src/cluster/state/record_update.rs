@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::record::{Drained, Record};
 use crate::cluster::ObservedIndex;
 use crate::cluster::change::{BoundDestination, Change, LinkState, Object, ObjectId, Setting};
+use crate::cluster::drain::Drain;
 use crate::cluster::plan::Plan;
 use crate::cluster::{DesiredState, Observed};
 use crate::ipvs::{ServiceId, Timeouts, Weight};
@@ -45,7 +46,14 @@ impl Record {
         self.virtual_ips.extend(&former.virtual_ips);
         self.floating.extend(former.floating.iter().cloned());
         self.probes.extend(former.probes.iter().copied());
-        self.drains.extend(&former.drains);
+        // Real servers that exchange their addresses take their drains along.
+        let servers = &self.servers;
+        let stays = |drain: &Drain| {
+            let now = servers.get(&drain.address);
+            now.is_none_or(|now| former.server(drain.address) == Some(now))
+        };
+        let drains = former.drains.iter().filter(|(drain, _)| stays(drain));
+        self.drains.extend(drains);
         for (address, name) in &former.servers {
             self.servers.entry(*address).or_insert_with(|| name.clone());
         }

@@ -67,6 +67,21 @@ fn each_node(lab: &Lab, change: impl Fn(&mut Host) + Sync) {
 
 const NODES: [&str; 3] = ["director", "realserver1", "realserver2"];
 
+/// The virtual IP of both is on lo and on the tunnel device: without an address that would drop what it unwraps.
+pub(crate) fn direct_routing_and_tunnels_on_one_virtual_ip() {
+    let tunnelled = ["realserver1", "realserver2"]
+        .map(|name| format!("{{ real-server = \"{name}\", forwarding = \"tunnel\" }}"));
+    let destinations = tunnelled.join(", ");
+    let web = Web::new(&format!(
+        "{DR}\n[[services]]\naddress = \"172.16.5.11:81\"\nscheduler = \"rr\"\ndestinations = [{destinations}]\n"
+    ));
+    let second = web.cluster.services()[1].service.id;
+    for number in 0..6 {
+        web.lab.request(&second, number).unwrap();
+    }
+    is_silent(&web);
+}
+
 /// The ports of the switch are tagged, and the nodes have a bond below the VLAN.
 pub(crate) fn a_vlan_on_a_bond() {
     load_module("bonding").unwrap();

@@ -93,6 +93,7 @@ lvs_lab::tests! {
     healthy::a_firewall_that_is_right,
     healthy::traffic_control_that_is_right,
     healthy::a_vlan_on_a_bond,
+    healthy::direct_routing_and_tunnels_on_one_virtual_ip,
     healthy::bridges,
     healthy::several_virtual_ips_with_persistence,
     healthy::datagrams,

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use lvs_core::Host;
 use lvs_core::cluster::plan::PhaseName;
-use lvs_core::cluster::{Aftermath, ApplyEvent, ApplyFailure, DesiredState, PlanOptions, StateDir};
+use lvs_core::cluster::{
+    Aftermath, ApplyError, ApplyEvent, ApplyFailure, DesiredState, PlanOptions, StateDir,
+};
 use lvs_core::ipvs::SchedulerName;
 use lvs_core::sysctl::SysctlKey;
+use nix::mount::{MsFlags, mount};
 
 use crate::state::{DR, NAT, Outcome, apply, disturb, look, node, on_a_machine, record_of, remove};
 
@@ -74,6 +77,36 @@ pub(crate) fn a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change
             assert!(error.is_clean());
             assert_eq!(look(&director, host), before);
         }
+    })
+}
+
+/// As in most containers: nothing is changed in vain, neither by a removal, which restores sysctls last.
+pub(crate) fn sysctls_that_cannot_be_written_cut_no_client() -> Outcome {
+    let node = node(NAT, "director");
+    let place = Some("/proc/sys");
+    let mount = |flags| mount(place, "/proc/sys", place, flags, place).unwrap();
+    let remount = MsFlags::MS_REMOUNT | MsFlags::MS_BIND;
+    on_a_machine(|host, state| {
+        mount(MsFlags::MS_BIND);
+        let is_refused = |done: Result<_, ApplyError>| {
+            let error = done.unwrap_err();
+            assert!(matches!(error.aftermath(), Aftermath::Untouched), "{error}");
+            assert!(error.to_string().contains("read-only"), "{error}");
+        };
+        mount(remount | MsFlags::MS_RDONLY);
+        let before = look(&node, host);
+        is_refused(apply(&state, &node, host));
+        assert_eq!(look(&node, host), before);
+        mount(remount);
+        apply(&state, &node, host).unwrap();
+        let applied = look(&node, host);
+        mount(remount | MsFlags::MS_RDONLY);
+        is_refused(remove(&state, &node, host));
+        assert_eq!(look(&node, host), applied);
+        apply(&state, &node, host).unwrap();
+        mount(remount);
+        remove(&state, &node, host).unwrap();
+        assert_eq!(look(&node, host), before);
     })
 }
 

@@ -31,6 +31,7 @@ lvs_lab::tests! {
     record::one_virtual_ip_is_one_clusters,
     failure::a_failure_leaves_machine_and_record_as_they_were,
     failure::a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change,
+    failure::sysctls_that_cannot_be_written_cut_no_client,
     failure::a_stop_takes_everything_back,
     failure::without_a_confirmation_everything_is_taken_back,
     record::a_full_disk_changes_nothing,

@@ -1,5 +1,7 @@
 //! Destinations that are drained on record.
 
+use std::net::IpAddr;
+
 use lvs_core::cluster::{Drain, DrainTarget, Draining, IpvsState, Observed};
 use lvs_core::ipvs::Weight;
 use lvs_core::sysctl::SysctlKey;
@@ -135,4 +137,34 @@ fn a_drained_real_server_stays_so_with_another_address() {
     assert!(record.drains().is_empty());
     let after = record.plan_undrained(&back, &after).outcome(&after);
     assert_eq!(weights(&after), [1, 1]);
+}
+
+#[test]
+fn a_drain_follows_real_servers_that_exchange_their_addresses() {
+    let old = node(NAT, "director");
+    let swapped = NAT
+        .replace("192.168.1.12/24", "192.168.1.0/24")
+        .replace("192.168.1.13/24", "192.168.1.12/24")
+        .replace("192.168.1.0/24", "192.168.1.13/24");
+    let renamed = NAT.replace("realserver1", "www1");
+    let before = observed("nat-director-fresh");
+    let (record, after) = applied(&old, &nothing(&old), &before);
+    let drains = record.drains_of(&"realserver1".parse().unwrap());
+    let record = record
+        .before_draining(&drains, Draining::Quiet, &after)
+        .unwrap();
+    let after = record.plan_drains(&after).outcome(&after);
+    for (text, name, address) in [
+        (&swapped, "realserver1", "192.168.1.13"),
+        (&renamed, "www1", "192.168.1.12"),
+    ] {
+        let (record, after) = applied(&node(text, "director"), &record, &after);
+        let expected = [address.parse().unwrap()];
+        assert_eq!(record.drains_of(&name.parse().unwrap()), expected);
+        let services = after.services();
+        let destinations = services.iter().flat_map(|entry| &entry.destinations);
+        let drained = destinations.filter(|destination| destination.weight == Weight::DRAIN);
+        let drained: Vec<_> = drained.map(|destination| destination.id.address).collect();
+        assert_eq!(drained, [address.parse::<IpAddr>().unwrap()]);
+    }
 }
