@@ -131,12 +131,15 @@ fn uncontrolled(cluster: &Cluster) -> Facts {
     let mut facts = director(cluster);
     (facts.applied, facts.is_controlled) = (true, Some(false));
     let links = ["lo", "eth0", "eth1"].map(|name| (name.parse().unwrap(), true));
+    let node = cluster.node("director").unwrap();
     let before = Observed {
         links: links.into(),
+        sysctls: (node.sysctls.keys().cloned())
+            .map(|key| (key, "0".to_owned()))
+            .collect(),
         ipvs: IpvsState::empty(),
         ..Observed::default()
     };
-    let node = cluster.node("director").unwrap();
     facts.observed = Some(Plan::new(&node, &before, PlanOptions::default()).outcome(&before));
     facts
 }
@@ -249,4 +252,29 @@ fn a_virtual_ip_that_the_last_controller_has_withdrawn_says_so() {
     let seen = "the controller that ran last has withdrawn it";
     assert!(missing.seen.contains(seen), "{missing}");
     assert_eq!(missing.fix, ["lvsctl run FILE"]);
+}
+
+#[test]
+fn a_dead_real_server_that_only_probes_still_ask_is_a_warning() {
+    let nat = with_check("");
+    let mut facts = uncontrolled(&nat);
+    let silent = json!([{
+        "interface": "eth1",
+        "address": "192.168.1.12",
+        "entry": null,
+        "answers": [],
+    }]);
+    facts.neighbours = serde_json::from_value(silent).unwrap();
+    let dead = finding(&nat, &facts, Code::DEAD_NEIGHBOUR);
+    assert_eq!(dead.severity, Severity::Error);
+    let dead = "192.168.1.12:80".parse().unwrap();
+    facts
+        .readings
+        .iter_mut()
+        .flat_map(|reading| &mut reading.services)
+        .flat_map(|entry| &mut entry.destinations)
+        .filter(|found| found.destination.id == dead)
+        .for_each(|found| found.destination.weight = Weight::DRAIN);
+    let dead = finding(&nat, &facts, Code::DEAD_NEIGHBOUR);
+    assert_eq!(dead.severity, Severity::Warning);
 }
