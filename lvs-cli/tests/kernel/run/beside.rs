@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::run::resident::{DR, PATIENCE, Resident, checked, says, with_keys};
-use crate::run::rules::ADMIN;
+use crate::run::rules::{ADMIN, carries_virtual_ip};
 
 pub(crate) fn a_second_one_is_refused_and_named() {
     let resident = Resident::new(&checked(DR), &[]);
@@ -381,6 +381,34 @@ pub(crate) fn roles_are_applied_beside_it() {
         "a role does not bring a dead server back"
     );
     resident.serves(4);
+}
+
+/// Its controller has withdrawn the virtual IP already: clients would lose it with a takeover.
+pub(crate) fn a_standby_that_withdraws_says_so_before_a_takeover() {
+    let text = with_keys(PAIR, "minimum = 2\nbelow-minimum = \"withdraw\"");
+    let mut resident = Resident::idle(&text, "lb1", &[]);
+    resident.lab.apply_as("lb2", Role::Standby).unwrap();
+    resident.start();
+    resident.settle();
+    resident.prints(&["drain", "realserver1"]);
+    resident.waits("finding", || {
+        let report = resident.lvsctl(&["check"]);
+        let report = String::from_utf8_lossy(&report.stdout);
+        report.contains("LVS091 warning lb1 172.16.5.11: ")
+            && report.contains("impact: after a takeover")
+    });
+    let stays = "172.16.5.11: stays withdrawn by the controller";
+    for verb in ["plan", "apply"] {
+        let said = resident.prints(&[verb, "--role", "active"]);
+        assert!(said.contains(stays), "{verb}: {said}");
+    }
+    resident.waits_for_message("note: lb1: is active now");
+    resident.prints(&["undrain", "realserver1"]);
+    resident.waits("virtual IP", || carries_virtual_ip(&resident));
+    resident.serves(4);
+    resident.waits("end of the note", || {
+        !resident.prints(&["plan"]).contains(stays)
+    });
 }
 
 /// After a reboot of the active director, while the other one is active.

@@ -41,6 +41,7 @@ lvs_lab::tests! {
     beside::what_others_change_is_repaired,
     beside::what_others_change_is_only_reported,
     beside::roles_are_applied_beside_it,
+    beside::a_standby_that_withdraws_says_so_before_a_takeover,
     beside::a_remembered_role_begins_as_standby,
     beside::counters_never_fall,
     beside::systemd_is_told,

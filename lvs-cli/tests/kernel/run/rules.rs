@@ -44,7 +44,7 @@ pub(crate) fn a_fallback_is_in_the_table_only_while_it_serves() {
 
 const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 16, 5, 11));
 
-fn carries_virtual_ip(resident: &Resident) -> bool {
+pub(crate) fn carries_virtual_ip(resident: &Resident) -> bool {
     let addresses = resident.on_director(|host| host.net().addresses().unwrap());
     addresses.iter().any(|found| found.id.network.addr() == VIP)
 }

@@ -55,16 +55,14 @@ pub(super) fn a_drain_waits_for_the_last_connection() {
     assert_eq!(in_use["service"], "tcp 172.16.5.11:7");
     assert_eq!(in_use["destination"], "192.168.1.12:7777");
     assert!(told["error"].as_str().unwrap().contains("timeout expired"));
-    says(
-        &run(&lab, &file, &["plan", "--exit-code"]),
-        0,
-        &["nothing to do"],
-    );
-    says(
-        &run(&lab, &file, &["apply", "--exit-code"]),
-        0,
-        &["nothing to do"],
-    );
+    // The service that has no other server refuses its clients: no step shows it.
+    let refused = "tcp 172.16.5.11:7: every destination has weight 0 (drained: realserver1): all new connections are \
+                   refused; `lvsctl undrain 192.168.1.12`";
+    for verb in ["plan", "apply"] {
+        let said = run(&lab, &file, &[verb, "--exit-code"]);
+        says(&said, 0, &["nothing to do", refused]);
+        assert!(!String::from_utf8_lossy(&said.stdout).contains("172.16.5.11:80: every"));
+    }
     // Of the service that has no other server the check says why, and of nothing else.
     let checked = run(&lab, &file, &["check"]);
     let undrain =

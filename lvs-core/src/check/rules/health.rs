@@ -20,7 +20,7 @@ kinds! {
     explanation: "\
         All services of the virtual IP have fewer available real servers than their minimum, and \
         below-minimum = \"withdraw\" says that the director then gives up the address. lvsctl run adds it as \
-        soon as one of them has its minimum again. lvsctl status has the reason of each real server; a \
+        soon as one of them has its minimum again; a standby that takes over leaves it off, too. lvsctl status has the reason of each real server; a \
         drained one does not count as available.";
 
     BELOW_MINIMUM = "LVS092", Error, Services,
@@ -65,7 +65,7 @@ const NAMED: usize = 3;
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     let facts = scene.facts;
-    let withdrawn = facts.withdrawn.iter().filter(|_| !facts.is_standby());
+    let withdrawn = facts.withdrawn.iter();
     let withdrawn = withdrawn.filter_map(|ip| scene.withdrawn(*ip));
     let below = facts.health.iter().filter_map(|fact| scene.below(fact));
     let down = facts.health.iter().flat_map(|fact| scene.down(fact));
@@ -95,7 +95,12 @@ impl DirectorScene<'_> {
             true => "its services are below their minimum".to_owned(),
             false => told.collect::<Vec<_>>().join("; "),
         };
-        let finding = self.finding(&WITHDRAWN, ip, seen);
+        let finding = match self.facts.is_standby() {
+            true => self
+                .felt(&WITHDRAWN, ip, seen)
+                .impact("after a takeover this director would not answer for the virtual IP: every client would fail"),
+            false => self.finding(&WITHDRAWN, ip, seen),
+        };
         let fixes = below.iter().flat_map(|fact| fact.fixes());
         Some(with_fixes(finding, fixes))
     }

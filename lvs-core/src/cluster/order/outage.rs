@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::RolloutStep;
 use super::transition::Transition;
 use crate::cluster::{Cluster, DesiredService, NodeName, VirtualService};
-use crate::ipvs::{DestinationId, Forwarding, ServiceId};
+use crate::ipvs::{DestinationId, Forwarding, ServiceId, Weight};
 
 /// So many lost destinations, or outages, are named.
 const NAMED: usize = 5;
@@ -67,11 +67,32 @@ impl<'a> Transition<'a> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        Some(format!(
-            "connections that are open to {}{more} are cut: before this step drain each (lvsctl drain {first}), and \
-             undrain it afterwards",
+        let cut = format!(
+            "connections that are open to {}{more} are cut",
             named.join(", ")
-        ))
+        );
+        let is_lost = |id: &DestinationId| lost.contains(&SocketAddr::new(id.address, id.port));
+        let mut services = is.services.iter();
+        if let Some(after) = services.find(|after| after.serves_only(is_lost)) {
+            let id = after.service.id;
+            return Some(format!(
+                "{cut}: drain none of them before, which would leave {id} without a real server"
+            ));
+        }
+        let mut services = was
+            .services
+            .iter()
+            .filter(|before| is.services.find(&before.service.id).is_some());
+        Some(match services.find(|before| before.serves_only(is_lost)) {
+            Some(before) => format!(
+                "{cut}: before this step do it with --grow, for {} has no other real server, then drain each (lvsctl \
+                 drain {first}), and undrain it afterwards",
+                before.service.id
+            ),
+            None => format!(
+                "{cut}: before this step drain each (lvsctl drain {first}), and undrain it afterwards"
+            ),
+        })
     }
 
     /// Returns the outages of services whose clients the new cluster does not serve by any service.
@@ -153,6 +174,18 @@ impl<'a> Transition<'a> {
                     })
                 })
             })
+    }
+}
+
+impl DesiredService {
+    /// Returns whether all destinations with a weight are of these.
+    fn serves_only(&self, is_of_these: impl Fn(&DestinationId) -> bool) -> bool {
+        let destinations = self.destinations.iter().map(|desired| &desired.value);
+        let mut ids = destinations
+            .filter(|destination| destination.weight > Weight::DRAIN)
+            .map(|destination| &destination.id)
+            .peekable();
+        ids.peek().is_some() && ids.all(is_of_these)
     }
 }
 

@@ -127,6 +127,50 @@ fn a_moved_real_server_has_both_addresses_for_a_while() {
     assert_eq!(hints, [None, Some(hint), None]);
 }
 
+/// Two services, each with one of the real servers.
+const EXCHANGING: &str = "
+    name = 'web'
+    forwarding = 'nat'
+    director = { gateway = '172.16.0.1', addresses = [
+      { interface = 'eth0', address = '172.16.5.11/16' }, { interface = 'eth0', address = '172.16.5.12/32' },
+      { interface = 'eth1', address = '192.168.1.11/24' }] }
+    services = [
+      { address = '172.16.5.11:80', scheduler = 'rr', destinations = [{ real-server = 'rs1' }] },
+      { address = '172.16.5.12:80', scheduler = 'rr', destinations = [{ real-server = 'rs2', port = 80 }] }]
+    [[real-servers]]
+    name = 'rs1'
+    addresses = [{ interface = 'eth0', address = '192.168.1.12/24' }]
+    [[real-servers]]
+    name = 'rs2'
+    addresses = [{ interface = 'eth0', address = '192.168.1.13/24' }]";
+
+/// A drain that is to save the open connections must not refuse the new ones.
+#[test]
+fn a_drain_of_all_real_servers_of_a_service_is_no_hint() {
+    let hint = |new: &str| {
+        let (old, new) = (Cluster::from_toml(EXCHANGING), Cluster::from_toml(new));
+        let steps = new.unwrap().rollout(Some(&old.unwrap()));
+        steps
+            .iter()
+            .find_map(|step| step.hint.clone())
+            .unwrap_or_default()
+    };
+    let moved = hint(&EXCHANGING.replace("'rs2', port = 80", "'rs2', port = 81"));
+    assert!(
+        moved.contains("do it with --grow, for tcp 172.16.5.12:80 has no other real server, then drain each (lvsctl drain 192.168.1.13:80)"),
+        "{moved}"
+    );
+    let exchanged = EXCHANGING
+        .replace("'rs1' }", "'rs3' }")
+        .replace("'rs2', port", "'rs1', port")
+        .replace("'rs3' }", "'rs2' }");
+    let exchanged = hint(&exchanged);
+    assert!(
+        exchanged.contains("drain none of them before, which would leave tcp 172.16.5.11:80"),
+        "{exchanged}"
+    );
+}
+
 #[test]
 fn an_address_that_moves_to_another_node_is_held_until_then() {
     let old = Cluster::from_toml(DR).unwrap();

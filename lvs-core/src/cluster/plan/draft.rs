@@ -147,6 +147,11 @@ impl<'a> Draft<'a> {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
+    /// Returns how the node looks when all steps so far are done.
+    pub(super) fn after(&self) -> &Observed {
+        &self.seen
+    }
+
     /// Returns what the steps do besides.
     pub(super) fn notes(&self) -> Vec<String> {
         // Only a changing verb may make the kernel load a module, and it notes that.
@@ -215,6 +220,7 @@ impl<'a> Draft<'a> {
             refusals,
             unmanaged,
             notes,
+            of_whole: Vec::new(),
             nftables: self.node.nftables.clone(),
         }
     }

@@ -16,6 +16,7 @@ mod links;
 mod neighbours;
 mod phase;
 mod refusal;
+mod refused;
 mod removal;
 mod rollback;
 mod routes;
@@ -105,6 +106,8 @@ pub struct Plan {
     pub unmanaged: Vec<ObjectId>,
     /// What an operator should know besides.
     pub notes: Vec<String>,
+    /// Those of the notes that hold only where all steps are done.
+    pub(in crate::cluster) of_whole: Vec<String>,
     /// The links on which an active director announces floating addresses that the plan adds.
     pub announcements: BTreeSet<(IfName, IpAddr)>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
@@ -165,6 +168,7 @@ impl Plan {
         draft.phases(&planner, &Planner::PHASES);
         draft.phases(&cleanup, &Cleanup::PHASES);
         draft.phases(&planner, &Planner::LAST);
+        let of_whole = planner.refused_notes(draft.after());
         let notes = [
             node.notes.clone(),
             planner.address_notes(&draft),
@@ -172,9 +176,13 @@ impl Plan {
             planner.diversion_notes(),
             planner.routed_notes(),
             draft.notes(),
+            of_whole.clone(),
         ];
         let unmanaged = unmanaged::objects(node, observed, record);
-        draft.plan(planner.refusals(), unmanaged, notes.concat())
+        Self {
+            of_whole,
+            ..draft.plan(planner.refusals(), unmanaged, notes.concat())
+        }
     }
 
     /// Returns the part that only adds: make before break. It has none of the phases that remove, and no step
@@ -211,7 +219,10 @@ impl Plan {
             ..self.clone()
         };
         // Otherwise "nothing to do" would be read as "done".
-        grown.notes.extend(self.left_by(&grown));
+        if let Some(left) = self.left_by(&grown) {
+            grown.notes.retain(|note| !self.of_whole.contains(note));
+            grown.notes.push(left);
+        }
         let (release, _) = self.released_first();
         let released = release.iter().flat_map(|phase| &phase.steps).next();
         grown.refusals.extend(released.map(|step| {
@@ -262,6 +273,7 @@ impl Plan {
             phases: release.to_vec(),
             refusals: Vec::new(),
             notes: Vec::new(),
+            of_whole: Vec::new(),
             nftables: None,
             ..self.clone()
         }

@@ -54,6 +54,7 @@ impl Plan {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             notes: Vec::new(),
+            of_whole: Vec::new(),
             announcements: BTreeSet::new(),
             nftables: None,
             ..self.clone()

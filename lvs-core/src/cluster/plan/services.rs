@@ -142,7 +142,7 @@ const fn bound(service: ServiceId, destination: Destination) -> BoundDestination
 
 impl DesiredService {
     /// Returns whether a controller sets the weights of the service.
-    fn follows_health(&self, record: &Record) -> bool {
+    pub(super) fn follows_health(&self, record: &Record) -> bool {
         self.health == HealthPart::Checked && record.by_health.contains(&self.service.id)
     }
 

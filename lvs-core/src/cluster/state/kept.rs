@@ -81,6 +81,26 @@ impl Kept {
         })
     }
 
+    /// Returns a note for each virtual IP that a node is to carry by its file and role, and that a running controller
+    /// keeps withdrawn: no step shows it.
+    pub(super) fn withdrawn_notes(&self, node: &DesiredState) -> Vec<String> {
+        self.absent
+            .virtual_ips
+            .iter()
+            .filter(|ip| {
+                let mut addresses = node.addresses.iter();
+                addresses.any(|desired| desired.value.id.network.addr() == **ip)
+            })
+            .map(|ip| {
+                format!(
+                    "{ip}: stays withdrawn by the controller, because its services are below their minimum: this \
+                     director does not answer for it, and its clients fail, unless another director does; `lvsctl \
+                     status` has the reason of each real server"
+                )
+            })
+            .collect()
+    }
+
     /// Returns what a plan without a controller undoes of what health had decided.
     pub(super) fn undone_by(&self, plan: &Plan) -> Vec<String> {
         let mut notes = Vec::new();

@@ -285,6 +285,7 @@ impl StateDir {
         plan.notes
             .extend(self.abandoned_note(&present, &record, &observed));
         plan.notes.extend(self.controller_note(node));
+        plan.notes.extend(kept.withdrawn_notes(node));
         plan.notes.extend(kept.other_weight(node));
         if let Some(left) = self.left(&node.cluster) {
             let undone = left.undone_by(&plan);

@@ -83,6 +83,7 @@ impl RecordedApply<'_> {
         let mut plan = Plan::with_records(self.node, observed, self.record, others, options);
         plan.notes.extend(self.known.notes());
         plan.notes.extend(self.session.controller_note(self.node));
+        plan.notes.extend(self.kept.withdrawn_notes(self.file));
         plan.notes.extend(self.kept.other_weight(self.file));
         plan.notes.extend(self.abandoned_note(observed));
         if let Some(left) = self.left {

@@ -122,6 +122,7 @@ impl Record {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             notes: Vec::new(),
+            of_whole: Vec::new(),
             announcements: BTreeSet::new(),
             nftables: None,
         }

@@ -326,8 +326,25 @@ impl Web {
             assert_eq!(finding.severity, Severity::Error, "{finding}");
             self.not_reassured(node, &report);
         }
+        if harm == Harm::None {
+            self.let_clients_close();
+        }
         self.fix(&finding);
         self.fixed(node);
+    }
+
+    /// Waits until the clients that were answered have closed their connections: where a fix replaces a destination,
+    /// the last packet of a client that is still under way is missed.
+    fn let_clients_close(&self) {
+        let is_open = |host: &mut Host| {
+            let connections = host.proc().connections().unwrap();
+            let mut connections = connections.into_iter();
+            connections.any(|connection| connection.state == "ESTABLISHED")
+        };
+        let started = Instant::now();
+        while self.on(self.active, is_open) && started.elapsed() < Duration::from_secs(10) {
+            thread::sleep(PACE);
+        }
     }
 
     /// Whatever node is broken, as long as clients get no answer the director does not say that they do.

@@ -94,6 +94,15 @@ fn a_virtual_ip_that_health_has_withdrawn_is_an_error() {
     assert!(!report.sound().any(|area| refuted.contains(&area)));
     let below = |code: &Code| *code == Code::BELOW_MINIMUM;
     assert!(!found(&nat, &facts).iter().any(below), "it says so itself");
+    // Clients of a standby lose nothing yet.
+    facts.role = Some(Role::Standby);
+    let report = check::on_node(&nat, &facts);
+    let mut findings = report.findings().iter();
+    let finding = findings
+        .find(|finding| finding.code == Code::WITHDRAWN)
+        .unwrap();
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.impact.starts_with("after a takeover"), "{finding}");
 }
 
 #[test]

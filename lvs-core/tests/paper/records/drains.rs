@@ -2,11 +2,15 @@
 
 use std::net::IpAddr;
 
-use lvs_core::cluster::{Drain, DrainTarget, Draining, IpvsState, Observed};
+use lvs_core::Cluster;
+use lvs_core::cluster::{
+    DesiredState, Drain, DrainTarget, Draining, IpvsState, Observed, Plan, PlanOptions, Record,
+    Role,
+};
 use lvs_core::ipvs::Weight;
 use lvs_core::sysctl::SysctlKey;
 
-use super::{DR, NAT, applied, node, nothing, observed, removed};
+use super::{DR, NAT, TWO, applied, node, nothing, observed, removed};
 
 fn weights(observed: &Observed) -> Vec<u32> {
     let services = observed.services().iter();
@@ -137,6 +141,81 @@ fn a_drained_real_server_stays_so_with_another_address() {
     assert!(record.drains().is_empty());
     let after = record.plan_undrained(&back, &after).outcome(&after);
     assert_eq!(weights(&after), [1, 1]);
+}
+
+/// Drains real servers, and returns the record and the node.
+fn drained(drains: &[&str], record: &Record, before: &Observed) -> (Record, Observed) {
+    let drains: Vec<Drain> = drains.iter().map(|drain| drain.parse().unwrap()).collect();
+    let record = record
+        .before_draining(&drains, Draining::Quiet, before)
+        .unwrap();
+    let after = record.plan_drains(before).outcome(before);
+    (record, after)
+}
+
+/// Returns the notes of a plan on services that refuse their clients.
+fn refused(node: &DesiredState, record: &Record, before: &Observed) -> Vec<String> {
+    let plan = Plan::with_record(node, before, record, PlanOptions::default());
+    refused_by(&plan)
+}
+
+fn refused_by(plan: &Plan) -> Vec<String> {
+    let mut notes = plan.notes.clone();
+    notes.retain(|note| note.contains("are refused"));
+    notes
+}
+
+#[test]
+fn a_service_that_is_drained_off_is_noted() {
+    let both = node(NAT, "director");
+    let (record, after) = applied(&both, &nothing(&both), &observed("nat-director-fresh"));
+    assert!(refused(&both, &record, &after).is_empty());
+    let (record, one) = drained(&["192.168.1.12"], &record, &after);
+    assert!(refused(&both, &record, &one).is_empty());
+    let (record, none) = drained(&["192.168.1.13"], &record, &one);
+    let note = "tcp 172.16.5.11:80: every destination has weight 0 (drained: realserver1, realserver2): all new \
+                connections are refused; `lvsctl undrain 192.168.1.12` restores a weight";
+    assert_eq!(refused(&both, &record, &none), [note]);
+    let off = NAT.replace("name = \"realserver", "weight = 0\nname = \"realserver");
+    assert!(refused(&node(&off, "director"), &record, &none).is_empty());
+
+    let by_file = NAT.replace("name = \"realserver", "drain = true\nname = \"realserver");
+    let by_file = node(&by_file, "director");
+    let notes = refused(&by_file, &nothing(&by_file), &after);
+    assert!(notes[0].ends_with("end a drain in the file"), "{notes:?}");
+}
+
+/// What a service has for now serves on until it is deleted.
+#[test]
+fn growing_refuses_no_client() {
+    let only = |name| {
+        let text = NAT.replace(
+            "scheduler = \"rr\"",
+            &format!("scheduler = \"rr\"\ndestinations = [{{ real-server = \"{name}\" }}]"),
+        );
+        node(&text, "director")
+    };
+    let (old, new) = (only("realserver1"), only("realserver2"));
+    let both = node(NAT, "director");
+    let (record, after) = applied(&both, &nothing(&both), &observed("nat-director-fresh"));
+    let (record, after) = drained(&["192.168.1.13"], &record, &after);
+    let (record, after) = applied(&old, &record, &after);
+    let plan = Plan::with_record(&new, &after, &record, PlanOptions::default());
+    assert_eq!(refused_by(&plan).len(), 1, "{plan}");
+    assert!(refused_by(&plan.growing()).is_empty());
+}
+
+/// No client reaches it yet.
+#[test]
+fn a_standby_refuses_no_client() {
+    let cluster = Cluster::from_toml(TWO).unwrap();
+    let as_role = |role| cluster.node_as("lb1", role).unwrap();
+    let (active, standby) = (as_role(Role::Active), as_role(Role::Standby));
+    let before = observed("directors-active-fresh");
+    let (record, after) = applied(&active, &nothing(&active), &before);
+    let (record, after) = drained(&["192.168.1.12", "192.168.1.13"], &record, &after);
+    assert_eq!(refused(&active, &record, &after).len(), 1);
+    assert!(refused(&standby, &record, &after).is_empty());
 }
 
 #[test]
