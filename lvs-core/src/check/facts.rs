@@ -83,6 +83,10 @@ pub struct Facts {
     /// The virtual IPs that the controller has withdrawn; [`add_record`](Self::add_record) reads it.
     #[serde(default)]
     pub withdrawn: BTreeSet<IpAddr>,
+    /// The virtual IPs that the controller that ran last had withdrawn when it ended, if none runs;
+    /// [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub left_withdrawn: BTreeSet<IpAddr>,
     /// Whether the cluster is on the node by its record; [`add_record`](Self::add_record) reads it.
     #[serde(default)]
     pub applied: bool,
@@ -244,6 +248,7 @@ impl Facts {
             services_by_health: BTreeSet::new(),
             deleted_by_health: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
+            left_withdrawn: BTreeSet::new(),
             applied: false,
             abandoned: BTreeSet::new(),
             is_controlled: None,

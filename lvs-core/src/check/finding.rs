@@ -99,6 +99,16 @@ impl Finding {
         self.fix.push(line.into());
         self
     }
+
+    /// Says `run` where its fixes say `apply`: both make the node as the file says, and only one of them probes the
+    /// real servers before their weights rise.
+    pub(super) fn apply_by_controller(&mut self) {
+        for line in &mut self.fix {
+            if !line.contains("apply FILE --") {
+                *line = line.replace("lvsctl apply FILE", "lvsctl run FILE");
+            }
+        }
+    }
 }
 
 impl fmt::Display for Finding {

@@ -177,6 +177,9 @@ impl Facts {
             .collect();
         let absent = state.kept(&node.cluster).unwrap_or_default().absent;
         (self.deleted_by_health, self.withdrawn) = (absent.destinations, absent.virtual_ips);
+        if let Some(left) = state.left(&node.cluster) {
+            self.left_withdrawn = left.absent.virtual_ips;
+        }
         self.leftovers = state
             .plan(node, host, PlanOptions::default())?
             .steps()

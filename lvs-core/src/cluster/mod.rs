@@ -65,6 +65,8 @@ pub use observed::{IpvsState, Observed, ReadScope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
 pub use shared_list::SharedList;
+#[cfg(feature = "check")]
+pub(crate) use state::AbandonedWeight;
 #[cfg(any(feature = "run", feature = "check"))]
 pub(crate) use state::Absent;
 #[cfg(feature = "run")]

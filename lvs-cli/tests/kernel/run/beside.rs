@@ -155,6 +155,43 @@ pub(crate) fn drains_reach_it() {
     );
 }
 
+/// Beside a controller, too, status and metrics know what is drained of a service that nothing tests.
+pub(crate) fn drains_reach_services_without_checks() {
+    const PLAIN: &str = "[[services]]\naddress = \"172.16.5.11:8080\"\n\n[[real-servers]]";
+    let text = checked(DR).replacen("[[real-servers]]", PLAIN, 1);
+    let mut resident = Resident::idle(&text, "director", &[]);
+    resident.start();
+    let is = |expected: [&str; 3]| {
+        let status: serde_json::Value =
+            serde_json::from_str(&resident.prints(&["status", "--json"])).unwrap();
+        let services = status["clusters"][0]["services"].as_array().unwrap();
+        let mut destinations = services
+            .iter()
+            .flat_map(|service| service["destinations"].as_array().unwrap());
+        let found = destinations.find(|found| found["destination"] == "192.168.1.12:8080");
+        ["weight", "desired_weight", "drain"].map(|key| found.unwrap()[key].to_string()) == expected
+    };
+    resident.waits("weight", || is(["2", "2", "null"]));
+    resident.prints(&["drain", "192.168.1.12"]);
+    resident.waits("drain", || is(["0", "0", "\"quiet\""]));
+    let status = resident.prints(&["status"]);
+    let lines = status.lines();
+    let drained: Vec<_> = lines.filter(|line| line.contains(":8080  0 ")).collect();
+    assert!(
+        drained.len() == 1 && drained[0].contains("drained") && !status.contains(" not "),
+        "{status}"
+    );
+    let metrics = resident.prints(&["metrics"]);
+    let mut metrics = metrics.lines().filter(|line| {
+        line.starts_with("lvs_destination_desired_weight{") && line.contains("192.168.1.12:8080")
+    });
+    assert!(metrics.next().is_some_and(|line| line.ends_with(" 0")));
+    resident.prints(&["drain", "192.168.1.12", "--remove"]);
+    resident.waits("removal", || is(["null", "null", "\"removed\""]));
+    resident.prints(&["undrain", "192.168.1.12"]);
+    resident.waits("weight", || is(["2", "2", "null"]));
+}
+
 /// The real server is healthy, and does not count all the same.
 pub(crate) fn a_drain_warns_of_the_minimum() {
     let keys = "minimum = 2\nbelow-minimum = \"refuse\"";

@@ -80,7 +80,15 @@ impl DirectorScene<'_> {
             .iter()
             .map(|desired| &desired.value)
             .find(|desired| desired.id == *id)?;
-        let seen = format!("no interface has {}", id.network.addr());
+        let ip = id.network.addr();
+        let seen = format!("no interface has {ip}");
+        if self.facts.left_withdrawn.contains(&ip) {
+            let seen = format!(
+                "{seen}: the controller that ran last has withdrawn it, for its services were below their minimum"
+            );
+            let finding = self.finding(&VIP_MISSING_ON_DIRECTOR, id, seen);
+            return Some(finding.fix("lvsctl run FILE"));
+        }
         let finding = self.finding(&VIP_MISSING_ON_DIRECTOR, id, seen);
         // It was another host's a moment ago: neighbours must be told.
         if self.cluster.is_paired() && self.node.is_floating(desired) {

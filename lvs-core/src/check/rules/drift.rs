@@ -13,6 +13,7 @@ use crate::check::object::FindingObject;
 use crate::check::scene::NodeScene;
 use crate::cluster::change::{Change, Kind, Object, ObjectId, Step};
 use crate::cluster::{Plan, PlanOptions, Record};
+use crate::ipvs::Destination;
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
 
@@ -40,6 +41,8 @@ pub(in crate::check) struct Drift<'a, T> {
     plan: Plan,
     /// Whether `apply` refuses it without `--take-over`.
     takes_over: bool,
+    /// The destinations whose weights are as health has left them: only probes can tell whether they may rise.
+    left_by_health: BTreeSet<ObjectId>,
 }
 
 impl<'a, T> Drift<'a, T> {
@@ -52,10 +55,13 @@ impl<'a, T> Drift<'a, T> {
         let plan = |options| Plan::with_record(&scene.desired, observed, &record, options);
         let takes_over = !scene.facts.applied && !plan(PlanOptions::default()).refusals.is_empty();
         let plan = plan(PlanOptions { take_over: true });
+        let left = scene.left_by_health().into_iter();
+        let left_by_health = left.map(|weight| weight.id()).collect();
         Some(Self {
             scene,
             plan,
             takes_over,
+            left_by_health,
         })
     }
 
@@ -73,6 +79,24 @@ impl<'a, T> Drift<'a, T> {
             Change::Add(Object::Route(route)) => self.scene.desired.is_neighbour_route(route),
             _ => false,
         }
+    }
+
+    /// Returns whether a step would only undo what health has left.
+    fn undoes_health(&self, step: &Step) -> bool {
+        self.left_by_health.contains(&step.change.id())
+            && match (step.change.before(), step.change.after()) {
+                (Some(Object::Destination(before)), Some(Object::Destination(after))) => {
+                    let (before, after) = (&before.destination, &after.destination);
+                    let weight = after.weight;
+                    Destination { weight, ..*before } == *after
+                }
+                _ => true,
+            }
+    }
+
+    /// Returns whether health has left weights that an apply would set to those of the file.
+    pub(in crate::check) fn is_left_by_health(&self) -> bool {
+        !self.left_by_health.is_empty()
     }
 
     /// Returns the areas that are not sound, because a step of theirs is to be made: also those of steps that other
@@ -111,7 +135,10 @@ impl<'a, T> Drift<'a, T> {
             objects.contains(&FindingObject::Object(id.clone()))
                 || here.iter().any(|other| scene.covers(other, step, &id))
         };
-        let mut steps: Vec<_> = self.steps().filter(|step| !is_covered(step)).collect();
+        let mut steps: Vec<_> = self
+            .steps()
+            .filter(|step| !self.undoes_health(step) && !is_covered(step))
+            .collect();
         steps.sort_by_key(|step| Reverse(scene.loss(step)));
         let Some(first) = steps.first() else {
             return self.leftovers();

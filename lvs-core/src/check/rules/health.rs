@@ -1,13 +1,15 @@
 //! What a controller knows of the real servers, or has left behind.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
 use crate::check::health::{HealthFact, UnavailableDestination};
 use crate::check::kind::{FindingKind, kinds};
 use crate::check::object::FindingObject;
-use crate::check::scene::DirectorScene;
+use crate::check::scene::{DirectorScene, NodeScene};
 use crate::check::severity::Severity;
+use crate::cluster::AbandonedWeight;
 use crate::cluster::checks::BelowMinimum;
 use crate::ipvs::ServiceId;
 
@@ -53,7 +55,8 @@ kinds! {
     impact: "a real server that dies keeps its share of the clients",
     explanation: "\
         Services of the file have checks, which lvsctl run makes, and nothing else: apply sets the weights \
-        of the file, whether or not the real servers answer. Start lvsctl run, as a service of the system, \
+        of the file, whether or not the real servers answer. Weights below those of the file stay as health \
+        left them when the last controller ended. Start lvsctl run, which probes first, as a service of the system, \
         on each director; or take the checks out of the file, if another program sets the weights \
         (keep-weight).";
 }
@@ -157,11 +160,7 @@ impl DirectorScene<'_> {
             0 => format!("none runs for {first}"),
             more => format!("none runs for {first} and {more} more"),
         };
-        let shown = left.iter().take(NAMED);
-        shown.for_each(|weight| seen.push_str(&format!("; {weight}")));
-        if let more @ 1.. = left.len().saturating_sub(NAMED) {
-            seen.push_str(&format!("; and {more} more"));
-        }
+        name(&mut seen, &left);
         let finding = self.felt(&NO_CONTROLLER, self.facts.node.as_str(), seen);
         let finding = match left.is_empty() {
             true => finding.severity(Severity::Warning),
@@ -174,18 +173,54 @@ impl DirectorScene<'_> {
 impl DirectorScene<'_> {
     /// Reports that no controller runs although services of the applied file have checks.
     fn untested(&self) -> Option<Finding> {
-        if !self.facts.applied || self.facts.is_controlled != Some(false) {
-            return None;
-        }
-        let services = self.cluster.services().iter();
-        let mut checked = services.filter(|service| !service.checks.is_empty());
-        let first = checked.next()?.service.id;
-        let seen = match checked.count() {
+        let services = self.untested_services();
+        let first = services.first()?;
+        let mut seen = match services.len() - 1 {
             0 => format!("none runs, and {first} has a check"),
             more => format!("none runs, and {first} and {more} more have checks"),
         };
+        let left = self.left_by_health();
+        name(&mut seen, &left);
         let finding = self.finding(&UNTESTED, self.facts.node.as_str(), seen);
+        let finding = match left.is_empty() {
+            true => finding,
+            false => finding.impact(
+                "a real server that dies keeps its share of the clients, and one that came back gets none",
+            ),
+        };
         Some(finding.fix("lvsctl run FILE"))
+    }
+}
+
+impl<T> NodeScene<'_, T> {
+    /// Returns the services of the applied file whose checks no controller makes.
+    pub(super) fn untested_services(&self) -> BTreeSet<ServiceId> {
+        if !self.facts.applied || self.facts.is_controlled != Some(false) {
+            return BTreeSet::new();
+        }
+        let services = self.cluster.services().iter();
+        services
+            .filter(|service| !service.checks.is_empty())
+            .map(|service| service.service.id)
+            .collect()
+    }
+
+    /// Returns what services that nothing tests have less of than the file says: weights of the file could bring a dead
+    /// real server back.
+    pub(super) fn left_by_health(&self) -> Vec<AbandonedWeight> {
+        match &self.facts.observed {
+            Some(observed) => (self.desired).left_by_health(&self.untested_services(), observed),
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Adds the first weights to what was seen.
+fn name(seen: &mut String, weights: &[AbandonedWeight]) {
+    let shown = weights.iter().take(NAMED);
+    shown.for_each(|weight| seen.push_str(&format!("; {weight}")));
+    if let more @ 1.. = weights.len().saturating_sub(NAMED) {
+        seen.push_str(&format!("; and {more} more"));
     }
 }
 

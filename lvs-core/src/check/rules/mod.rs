@@ -217,5 +217,8 @@ fn with_drift<T>(
     };
     found.retain(|finding| !drift.explains(finding));
     found.extend(drift.finding(&found));
+    if drift.is_left_by_health() {
+        found.iter_mut().for_each(Finding::apply_by_controller);
+    }
     (found, drift.areas())
 }

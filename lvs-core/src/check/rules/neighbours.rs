@@ -261,9 +261,14 @@ impl<T> NodeScene<'_, T> {
         let Some(now) = self.facts.now().filter(|_| self.server_with(ip).is_some()) else {
             return Severity::Error;
         };
+        let is_probe = |id| {
+            let mut desired = self.desired.services.iter();
+            desired.any(|one| one.is_probe() && one.service.id == id)
+        };
         let is_used = now
             .services
             .iter()
+            .filter(|listed| !is_probe(listed.status.service.id))
             .flat_map(|listed| &listed.destinations)
             .map(|status| &status.destination)
             .any(|one| one.id.address == ip && one.weight != Weight::DRAIN);

@@ -61,6 +61,9 @@ impl DirectorScene<'_> {
             return "`lvsctl status` tells why each has weight 0: its health decides".to_owned();
         }
         match (of_file, self.facts.drains.keys().next()) {
+            (true, None) if self.untested_services().contains(&id) => {
+                "lvsctl run FILE, which probes them first".to_owned()
+            }
             (true, None) => {
                 "lvsctl apply FILE, which gives the destinations the weights of the file".to_owned()
             }

@@ -153,6 +153,17 @@ impl DesiredService {
             .retain(|wanted| how(drains, &wanted.value.id) != Some(Draining::Removed));
     }
 
+    /// Returns how a destination is drained: by this state, or by the operator; the farther counts.
+    #[cfg(feature = "run")]
+    pub(crate) fn draining(
+        &self,
+        drains: &BTreeMap<Drain, Draining>,
+        id: &DestinationId,
+    ) -> Option<Draining> {
+        let by_file = self.is_drained(id).then_some(Draining::Quiet);
+        how(drains, id).max(by_file)
+    }
+
     /// Returns whether a destination is drained: it gets no new connections.
     #[must_use]
     pub fn is_drained(&self, id: &DestinationId) -> bool {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::StateDir;
+#[cfg(feature = "check")]
+use crate::cluster::change::ObjectId;
 use crate::cluster::{
     DesiredService, DesiredState, HealthPart, IndexedService, Observed, ObservedIndex, Record,
 };
@@ -17,6 +19,22 @@ pub(crate) struct AbandonedWeight {
     by_file: Weight,
     /// None if it was deleted.
     found: Option<Weight>,
+}
+
+#[cfg(feature = "check")]
+impl AbandonedWeight {
+    /// Returns whether it is less than the file gives; one that is missing was never added, or deleted by hand, unless
+    /// health deletes what is down.
+    fn is_less(&self, removes: bool) -> bool {
+        match self.found {
+            Some(found) => found < self.by_file,
+            None => removes && self.by_file != Weight::DRAIN,
+        }
+    }
+
+    pub(crate) const fn id(&self) -> ObjectId {
+        ObjectId::Destination(self.service, self.destination)
+    }
 }
 
 impl fmt::Display for AbandonedWeight {
@@ -56,6 +74,25 @@ impl DesiredState {
     }
 }
 
+#[cfg(feature = "check")]
+impl DesiredState {
+    /// Returns the destinations of these services that get less than the file gives them, as health leaves those that
+    /// are down, with the fallbacks that serve instead.
+    pub(crate) fn left_by_health(
+        &self,
+        services: &BTreeSet<ServiceId>,
+        observed: &Observed,
+    ) -> Vec<AbandonedWeight> {
+        let observed = ObservedIndex::new(observed);
+        self.services
+            .iter()
+            .filter(|desired| services.contains(&desired.service.id))
+            .filter_map(|desired| Some((desired, observed.indexed(&desired.service.id)?)))
+            .flat_map(|(desired, found)| desired.left_by_health(found))
+            .collect()
+    }
+}
+
 impl DesiredService {
     fn abandoned(&self, found: &IndexedService<'_>) -> impl Iterator<Item = AbandonedWeight> {
         let service = self.service.id;
@@ -69,6 +106,25 @@ impl DesiredService {
                 found: found.destination(&desired.id).map(|found| found.weight),
             })
             .filter(|weight| weight.found != Some(weight.by_file))
+    }
+}
+
+#[cfg(feature = "check")]
+impl DesiredService {
+    fn left_by_health(&self, found: &IndexedService<'_>) -> Vec<AbandonedWeight> {
+        let less = |weight: &AbandonedWeight| weight.is_less(self.removes);
+        let mut left: Vec<_> = self.abandoned(found).filter(less).collect();
+        let fallback = self.fallback.filter(|_| !left.is_empty());
+        left.extend(fallback.and_then(|id| {
+            let found = found.destination(&id)?.weight;
+            (found != Weight::DRAIN).then_some(AbandonedWeight {
+                service: self.service.id,
+                destination: id,
+                by_file: Weight::DRAIN,
+                found: Some(found),
+            })
+        }));
+        left
     }
 }
 

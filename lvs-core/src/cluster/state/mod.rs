@@ -67,6 +67,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+#[cfg(feature = "check")]
+pub(crate) use abandoned::AbandonedWeight;
 pub(in crate::cluster) use confirmation::Confirmation;
 #[cfg(any(feature = "run", feature = "check"))]
 pub(crate) use kept::Absent;

@@ -193,10 +193,15 @@ impl Running {
     ) -> ServiceReport {
         let destinations = desired.destinations.iter().map(|destination| {
             let id = destination.value.id;
+            let drain = desired.draining(self.controller.drains(), &id);
             DestinationReport {
-                desired_weight: Some(destination.value.weight).filter(|_| !desired.keep_weight),
+                desired_weight: match drain {
+                    None => Some(destination.value.weight).filter(|_| !desired.keep_weight),
+                    Some(Draining::Quiet) => Some(Weight::DRAIN),
+                    Some(Draining::Removed) => None,
+                },
                 server: self.node.servers.get(&id.address).cloned(),
-                drain: desired.is_drained(&id).then_some(Draining::Quiet),
+                drain,
                 ..DestinationReport::of_kernel(id, found(entry, &id))
             }
         });

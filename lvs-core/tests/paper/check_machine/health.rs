@@ -1,7 +1,9 @@
 //! What a controller told, or has left.
 
-use lvs_core::check::{self, Area, Code, Facts, Severity};
-use lvs_core::cluster::Role;
+use lvs_core::Cluster;
+use lvs_core::check::{self, Area, Code, Facts, Finding, Severity};
+use lvs_core::cluster::{IpvsState, Observed, Plan, PlanOptions, Role};
+use lvs_core::ipvs::{ServiceEntry, Weight};
 use serde_json::json;
 
 use crate::check_machine::facts::{NAT, cluster, director, found};
@@ -81,7 +83,7 @@ fn below(file: &str, told: serde_json::Value) -> String {
     facts.health = serde_json::from_value(json!([service])).unwrap();
     let report = check::on_node(&nat, &facts);
     let mut findings = report.findings().iter();
-    let of_below = |found: &&check::Finding| found.code == Code::BELOW_MINIMUM;
+    let of_below = |found: &&Finding| found.code == Code::BELOW_MINIMUM;
     findings.find(of_below).unwrap().to_string()
 }
 
@@ -203,4 +205,157 @@ fn a_controller_that_was_killed_is_a_warning_until_it_left_a_weight() {
     let report = check::on_node(&nat, &facts);
     assert_eq!(found(&nat, &facts), [Code::NO_CONTROLLER]);
     assert_eq!(report.worst(), Some(Severity::Warning));
+}
+
+/// A director that has all that the file says, with checks that no controller makes.
+fn uncontrolled(cluster: &Cluster) -> Facts {
+    let mut facts = director(cluster);
+    (facts.applied, facts.is_controlled) = (true, Some(false));
+    let links = ["lo", "eth0", "eth1"].map(|name| (name.parse().unwrap(), true));
+    let node = cluster.node("director").unwrap();
+    let before = Observed {
+        links: links.into(),
+        sysctls: (node.sysctls.keys().cloned())
+            .map(|key| (key, "0".to_owned()))
+            .collect(),
+        ipvs: IpvsState::empty(),
+        ..Observed::default()
+    };
+    facts.observed = Some(Plan::new(&node, &before, PlanOptions::default()).outcome(&before));
+    facts
+}
+
+/// The service of the file in the kernel's table.
+fn web(facts: &mut Facts) -> &mut ServiceEntry {
+    let observed = facts.observed.as_mut().unwrap();
+    let IpvsState::Loaded { services, .. } = &mut observed.ipvs else {
+        panic!("the table was read");
+    };
+    let id = "tcp 172.16.5.11:80".parse().unwrap();
+    let mut services = services.iter_mut();
+    services.find(|entry| entry.service.id == id).unwrap()
+}
+
+fn finding(cluster: &Cluster, facts: &Facts, code: Code) -> Finding {
+    let report = check::on_node(cluster, facts);
+    let mut findings = report.findings().iter();
+    let found = findings.find(|finding| finding.code == code);
+    found
+        .unwrap_or_else(|| panic!("no {code} in {:#?}", report.findings()))
+        .clone()
+}
+
+fn with_check(keys: &str) -> Cluster {
+    let keys = format!("scheduler = \"rr\"\ncheck = \"tcp\"\n{keys}");
+    cluster(&NAT.replace("scheduler = \"rr\"", &keys))
+}
+
+#[test]
+fn a_weight_that_health_has_left_is_restored_by_a_controller_only() {
+    let nat = with_check("");
+    let mut facts = uncontrolled(&nat);
+    assert_eq!(found(&nat, &facts), [Code::UNTESTED]);
+    let dead = "192.168.1.12:80".parse().unwrap();
+    let mut listed = web(&mut facts).destinations.iter_mut();
+    listed.find(|found| found.id == dead).unwrap().weight = Weight::DRAIN;
+    assert_eq!(found(&nat, &facts), [Code::UNTESTED]);
+    let untested = finding(&nat, &facts, Code::UNTESTED);
+    assert_eq!(untested.severity, Severity::Warning);
+    assert_eq!(untested.fix, ["lvsctl run FILE"]);
+    let left = "has a check; 192.168.1.12:80 of tcp 172.16.5.11:80 has weight 0, not 1";
+    assert!(untested.seen.ends_with(left), "{untested}");
+    let report = check::on_node(&nat, &facts);
+    assert!(!report.sound().any(|area| area == Area::Upkeep));
+
+    // What is to be applied besides would bring it back, too.
+    let mut lacking = facts.clone();
+    let observed = lacking.observed.as_mut().unwrap();
+    let vip = "172.16.5.11/16".parse().unwrap();
+    observed.addresses = observed
+        .addresses
+        .iter()
+        .filter(|address| address.id.network != vip)
+        .cloned()
+        .collect();
+    let drift = finding(&nat, &lacking, Code::DRIFT);
+    assert_eq!(drift.fix, ["lvsctl run FILE"]);
+    assert!(!drift.seen.contains("destination"), "{drift}");
+
+    // Beside a controller, and without checks, it is a difference like any other.
+    facts.is_controlled = Some(true);
+    let drift = finding(&nat, &facts, Code::DRIFT);
+    assert_eq!((drift.severity, drift.fix.len()), (Severity::Error, 1));
+    assert_eq!(drift.fix, ["lvsctl apply FILE"]);
+}
+
+#[test]
+fn a_destination_is_missing_by_health_only_where_it_removes() {
+    for (keys, expected) in [
+        ("", [Code::DRIFT, Code::UNTESTED].as_slice()),
+        ("on-failure = \"remove\"", &[Code::UNTESTED]),
+    ] {
+        let nat = with_check(keys);
+        let mut facts = uncontrolled(&nat);
+        web(&mut facts).destinations.remove(0);
+        assert_eq!(found(&nat, &facts), expected, "{keys}");
+    }
+}
+
+#[test]
+fn clients_that_all_are_refused_need_a_controller() {
+    let nat = with_check("");
+    let mut facts = uncontrolled(&nat);
+    let none = |weight: &mut Weight| *weight = Weight::DRAIN;
+    let listed = web(&mut facts).destinations.iter_mut();
+    listed.for_each(|found| none(&mut found.weight));
+    let table = facts.readings.iter_mut();
+    table
+        .flat_map(|reading| &mut reading.services)
+        .flat_map(|entry| &mut entry.destinations)
+        .for_each(|found| none(&mut found.destination.weight));
+    let refused = finding(&nat, &facts, Code::NO_DESTINATION);
+    assert_eq!(refused.severity, Severity::Error);
+    assert_eq!(refused.fix, ["lvsctl run FILE, which probes them first"]);
+}
+
+#[test]
+fn a_virtual_ip_that_the_last_controller_has_withdrawn_says_so() {
+    let nat = with_check("");
+    let mut facts = uncontrolled(&nat);
+    let vip = "172.16.5.11".parse().unwrap();
+    facts
+        .addresses
+        .retain(|address| address.id.network.addr() != vip);
+    let missing = finding(&nat, &facts, Code::VIP_MISSING_ON_DIRECTOR);
+    assert!(missing.fix[0].starts_with("ip address add "), "{missing}");
+    facts.left_withdrawn.insert(vip);
+    let missing = finding(&nat, &facts, Code::VIP_MISSING_ON_DIRECTOR);
+    let seen = "the controller that ran last has withdrawn it";
+    assert!(missing.seen.contains(seen), "{missing}");
+    assert_eq!(missing.fix, ["lvsctl run FILE"]);
+}
+
+#[test]
+fn a_dead_real_server_that_only_probes_still_ask_is_a_warning() {
+    let nat = with_check("");
+    let mut facts = uncontrolled(&nat);
+    let silent = json!([{
+        "interface": "eth1",
+        "address": "192.168.1.12",
+        "entry": null,
+        "answers": [],
+    }]);
+    facts.neighbours = serde_json::from_value(silent).unwrap();
+    let dead = finding(&nat, &facts, Code::DEAD_NEIGHBOUR);
+    assert_eq!(dead.severity, Severity::Error);
+    let dead = "192.168.1.12:80".parse().unwrap();
+    facts
+        .readings
+        .iter_mut()
+        .flat_map(|reading| &mut reading.services)
+        .flat_map(|entry| &mut entry.destinations)
+        .filter(|found| found.destination.id == dead)
+        .for_each(|found| found.destination.weight = Weight::DRAIN);
+    let dead = finding(&nat, &facts, Code::DEAD_NEIGHBOUR);
+    assert_eq!(dead.severity, Severity::Warning);
 }
