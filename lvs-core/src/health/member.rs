@@ -105,7 +105,12 @@ impl Member {
             (Health::Unknown, Some(before)) => before != Posture::WithoutFallback,
             (health, _) => health.is_up(),
         };
-        self.is_fallback && answers && self.drain.is_none() && self.weight > Weight::DRAIN
+        self.is_usable_fallback() && answers
+    }
+
+    /// Returns whether it is a fallback that nothing but its health keeps from serving.
+    pub(super) fn is_usable_fallback(&self) -> bool {
+        self.is_fallback && self.drain.is_none() && self.weight > Weight::DRAIN
     }
 
     /// Returns whether neither its health nor a drain keeps new connections from it.

@@ -39,8 +39,11 @@ impl Policy {
             before,
         );
         let posture = match posture {
+            // One that is down is no worse than others that are: it may not be as its checks say.
             Some(Posture::Below(BelowMinimum::Fallback))
-                if !members.iter().any(|member| member.can_stand_in(before)) =>
+                if !members.iter().any(|member| member.can_stand_in(before))
+                    && (count(Member::is_available) > 0
+                        || count(Member::is_usable_fallback) == 0) =>
             {
                 Some(Posture::WithoutFallback)
             }
@@ -272,6 +275,7 @@ mod tests {
     #[test]
     fn what_was_decided_stays_while_the_fallback_is_unknown() {
         let policy = Policy {
+            minimum: 2,
             below_minimum: BelowMinimum::Fallback,
             ..Policy::default()
         };
@@ -288,9 +292,34 @@ mod tests {
                 is_pending: true,
                 ..member(Health::Unknown, kept)
             };
-            let members = [member(Health::Down, 0), fallback];
+            let members = [member(Health::Up, 9), member(Health::Down, 0), fallback];
             let decision = policy.decide(&members, before);
             assert_eq!(decision.posture, Some(posture), "{kept} {before:?}");
+        }
+    }
+
+    /// As by keepalived, which does not test its sorry server.
+    #[test]
+    fn a_fallback_that_is_down_serves_where_all_are() {
+        let policy = Policy {
+            below_minimum: BelowMinimum::Fallback,
+            ..Policy::default()
+        };
+        let down = Member {
+            is_fallback: true,
+            weight: Weight::ONE,
+            ..member(Health::Down, 0)
+        };
+        let drained = Member {
+            drain: Some(Draining::Quiet),
+            ..down
+        };
+        for (fallback, posture) in [
+            (down, Posture::Below(BelowMinimum::Fallback)),
+            (drained, Posture::WithoutFallback),
+        ] {
+            let decision = policy.decide(&[member(Health::Down, 0), fallback], None);
+            assert_eq!(decision.posture, Some(posture), "{fallback:?}");
         }
     }
 
