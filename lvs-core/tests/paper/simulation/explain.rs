@@ -28,7 +28,8 @@ pub(crate) fn weight(
     let absent = (service.policy.on_failure == OnFailure::Drain).then_some(0);
     if checked.is_fallback {
         let is_usable = seen.health.is_up() && drain.is_none() && file > 0;
-        let is_lost = seen.health.is_down() || drain.is_some() || file == 0;
+        // One that is down serves where no other one is healthy.
+        let is_lost = drain.is_some() || file == 0;
         let fallback = Posture::Below(BelowMinimum::Fallback);
         assert!(posture != fallback || !is_lost, "{context}");
         assert!(
