@@ -99,10 +99,15 @@ impl HealthFact {
         !unavailable.is_empty() && unavailable.iter().all(|found| found.is_drained)
     }
 
+    /// Returns whether a real server is known to be down.
+    pub(super) fn has_down(&self, server: Option<&NodeName>) -> bool {
+        let mut down = self.unavailable.iter().filter(|found| found.is_down);
+        server.is_some() && down.any(|found| found.server.as_ref() == server)
+    }
+
     /// Returns what makes the first of its destinations available again. One that has weight 0 in the file never is.
     pub(super) fn fixes(&self, cluster: &Cluster) -> Vec<String> {
-        let mut services = cluster.services().iter();
-        let service = services.find(|service| service.service.id == self.service);
+        let service = cluster.service(&self.service);
         let in_file = |found: &UnavailableDestination| {
             let service = service?;
             let mut ends = service.destinations.iter();

@@ -37,7 +37,7 @@ pub enum WeightReason {
     Down,
     /// Fewer than the minimum are available: every destination serves.
     ServeAll,
-    /// Fewer than the minimum are available: the fallback serves.
+    /// Fewer than the minimum are available: the fallback gets all new connections.
     Fallback,
     /// Fewer than the minimum are available, and the fallback cannot serve: every other destination does.
     WithoutFallback,
@@ -74,7 +74,7 @@ impl fmt::Display for WeightReason {
             Self::ServeAll => {
                 f.write_str("below the minimum, every destination that is not drained serves")
             }
-            Self::Fallback => f.write_str("below the minimum, the fallback serves"),
+            Self::Fallback => f.write_str("below the minimum, the fallback gets all new connections"),
             Self::WithoutFallback => f.write_str(
                 "below the minimum, but the fallback cannot serve: every other destination that is not drained serves",
             ),
@@ -92,8 +92,8 @@ pub enum Posture {
     Serving,
     /// It does not, and this happens.
     Below(BelowMinimum),
-    /// It does not, and the fallback that is to serve then is down, drained or has weight 0: every other destination
-    /// serves, as by [`BelowMinimum::ServeAll`].
+    /// It does not, and the fallback that is to serve then is drained, has weight 0, or is down while another
+    /// destination is available: every other one serves, as by [`BelowMinimum::ServeAll`].
     WithoutFallback,
 }
 

@@ -9,8 +9,8 @@ use crate::check::kind::{FindingKind, kinds};
 use crate::check::object::FindingObject;
 use crate::check::scene::{DirectorScene, NodeScene};
 use crate::check::severity::Severity;
-use crate::cluster::AbandonedWeight;
 use crate::cluster::checks::BelowMinimum;
+use crate::cluster::{AbandonedWeight, NodeName};
 use crate::ipvs::ServiceId;
 
 kinds! {
@@ -20,8 +20,8 @@ kinds! {
     explanation: "\
         All services of the virtual IP have fewer available real servers than their minimum, and \
         below-minimum = \"withdraw\" says that the director then gives up the address. lvsctl run adds it as \
-        soon as one of them has its minimum again; a standby that takes over leaves it off, too. lvsctl status has the reason of each real server; a \
-        drained one does not count as available.";
+        soon as one of them has its minimum again; a standby that takes over leaves it off, too. lvsctl \
+        status has the reason of each real server; a drained one does not count as available.";
 
     BELOW_MINIMUM = "LVS092", Error, Services,
     title: "A service has fewer real servers than its minimum",
@@ -30,8 +30,8 @@ kinds! {
         The checks of lvsctl run find fewer real servers available than the minimum of the service, and \
         what below-minimum says happens: by default all get their weights, healthy or not, because the \
         checks may be wrong and a few answers are better than none; so they do in place of a fallback that is \
-        down, drained or has weight 0. lvsctl status has the reason of each real server; a drained one does \
-        not count as available.";
+        drained, has weight 0, or is down while another one is healthy. lvsctl status has the reason of each \
+        real server; a drained one does not count as available.";
 
     SERVER_DOWN = "LVS093", Warning, Services,
     title: "A real server is down",
@@ -55,10 +55,9 @@ kinds! {
     impact: "a real server that dies keeps its share of the clients",
     explanation: "\
         Services of the file have checks, which lvsctl run makes, and nothing else: apply sets the weights \
-        of the file, whether or not the real servers answer. Weights below those of the file stay as health \
-        left them when the last controller ended. Start lvsctl run, which probes first, as a service of the system, \
-        on each director; or take the checks out of the file, if another program sets the weights \
-        (keep-weight).";
+        of the file, whether or not the real servers answer, and also where the last controller left lower \
+        ones when it ended. Start lvsctl run, which probes first, as a service of the system, on each \
+        director; or take the checks out of the file, if another program sets the weights (keep-weight).";
 }
 
 /// So many weights are named.
@@ -123,12 +122,19 @@ impl DirectorScene<'_> {
                 finding.impact("the real servers that are left get all new connections")
             }
             BelowMinimum::ServeAll => finding,
+            BelowMinimum::Fallback if fact.has_down(self.fallback_of(fact)) => {
+                finding.impact("the fallback gets all new connections, and is down itself")
+            }
             BelowMinimum::Fallback => finding.impact("the fallback gets all new connections"),
             BelowMinimum::Withdraw => finding
                 .impact("real servers that are left get all new connections, for other services keep the virtual IP"),
             BelowMinimum::Refuse => finding.impact("all new connections are refused"),
         };
         Some(with_fixes(finding, fact.fixes(self.cluster)))
+    }
+
+    fn fallback_of(&self, fact: &HealthFact) -> Option<&NodeName> {
+        self.cluster.service(&fact.service)?.fallback.as_ref()
     }
 
     /// Reports real servers that are down, unless that the service is below its minimum says so.

@@ -10,8 +10,8 @@ use crate::check::paper::bypasses;
 use crate::check::scene::{DirectorScene, NodeScene};
 use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{NodeKind, RealServer};
-use crate::ipvs::{Forwarding, Weight};
+use crate::cluster::{DesiredService, NodeKind, RealServer};
+use crate::ipvs::{Forwarding, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, MacAddress, NeighbourState, Route};
 
@@ -261,14 +261,14 @@ impl<T> NodeScene<'_, T> {
         let Some(now) = self.facts.now().filter(|_| self.server_with(ip).is_some()) else {
             return Severity::Error;
         };
-        let is_probe = |id| {
-            let mut desired = self.desired.services.iter();
-            desired.any(|one| one.is_probe() && one.service.id == id)
+        let is_probe = |id: &ServiceId| {
+            let desired = self.desired.services.find(id);
+            desired.is_some_and(DesiredService::is_probe)
         };
         let is_used = now
             .services
             .iter()
-            .filter(|listed| !is_probe(listed.status.service.id))
+            .filter(|listed| !is_probe(&listed.status.service.id))
             .flat_map(|listed| &listed.destinations)
             .map(|status| &status.destination)
             .any(|one| one.id.address == ip && one.weight != Weight::DRAIN);

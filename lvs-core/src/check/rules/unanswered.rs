@@ -175,12 +175,7 @@ impl DirectorScene<'_> {
     /// Returns a service by firewall mark that the file does not name, and that is none of probes: a mark comes before
     /// an address.
     fn taking(&self, id: ServiceId) -> Option<ServiceId> {
-        let is_of_file = |other: &ServiceId| {
-            self.cluster
-                .services()
-                .iter()
-                .any(|service| service.service.id == *other)
-        };
+        let is_of_file = |other: &ServiceId| self.cluster.service(other).is_some();
         self.facts
             .now()?
             .services

@@ -46,17 +46,12 @@ impl DirectorScene<'_> {
 
     /// Returns what gives a service a destination with a weight: the file, unless it has none itself.
     fn weighty(&self, id: ServiceId) -> String {
-        let of_file = self
-            .cluster
-            .services()
-            .iter()
-            .find(|service| service.service.id == id)
-            .is_some_and(|service| {
-                service
-                    .destinations
-                    .iter()
-                    .any(|destination| !self.cluster.is_excluded(destination))
-            });
+        let of_file = self.cluster.service(&id).is_some_and(|service| {
+            service
+                .destinations
+                .iter()
+                .any(|destination| !self.cluster.is_excluded(destination))
+        });
         if of_file && self.facts.services_by_health.contains(&id) {
             return "`lvsctl status` tells why each has weight 0: its health decides".to_owned();
         }

@@ -10,7 +10,7 @@ use crate::cluster::plan::Phase;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;
-use crate::net::NetChange;
+use crate::net::{Address, NetChange, Route};
 
 /// How many steps of IPVS become commands at a time: there may be millions, and a send takes some hundreds.
 const AT_ONCE: usize = 1 << 13;
@@ -157,13 +157,16 @@ fn is_batched(change: &Change<Object>) -> bool {
 
 /// Returns a change of addresses or routes that needs no other request than its own.
 fn network(change: &Change<Object>) -> Option<NetChange> {
-    let object = change.newest().clone();
-    match (change.kind(), object) {
-        (Kind::Add, Object::Address(address)) => Some(NetChange::AddAddress(*address)),
-        (Kind::Delete, Object::Address(address)) => Some(NetChange::DeleteAddress(*address)),
-        (Kind::Add, Object::Route(route)) => Some(NetChange::AddRoute(*route)),
-        (Kind::Edit, Object::Route(route)) => Some(NetChange::ReplaceRoute(*route)),
-        (Kind::Delete, Object::Route(route)) => Some(NetChange::DeleteRoute(*route)),
+    match (change.kind(), change.newest()) {
+        (Kind::Add, Object::Address(address)) => {
+            Some(NetChange::AddAddress(Address::clone(address)))
+        }
+        (Kind::Delete, Object::Address(address)) => {
+            Some(NetChange::DeleteAddress(Address::clone(address)))
+        }
+        (Kind::Add, Object::Route(route)) => Some(NetChange::AddRoute(Route::clone(route))),
+        (Kind::Edit, Object::Route(route)) => Some(NetChange::ReplaceRoute(Route::clone(route))),
+        (Kind::Delete, Object::Route(route)) => Some(NetChange::DeleteRoute(Route::clone(route))),
         _ => None,
     }
 }

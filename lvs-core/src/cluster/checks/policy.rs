@@ -18,8 +18,8 @@ pub enum BelowMinimum {
     /// few answers are better than none.
     #[default]
     ServeAll,
-    /// The fallback gets all new connections. While it is down, drained or has weight 0, every other destination
-    /// serves, as by `ServeAll`.
+    /// The fallback gets all new connections. While it is drained, has weight 0, or is down beside a destination that is
+    /// available, every other one serves, as by `ServeAll`.
     Fallback,
     /// The virtual IP is removed from the director, unless another service on it has its minimum or does not say
     /// so; weights follow health. A director that starts without it adds it once the minimum is known to hold.

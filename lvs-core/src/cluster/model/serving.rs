@@ -8,7 +8,7 @@ use super::fwmark::Match;
 use super::index::DestinationsIndex;
 use super::name::NodeName;
 use super::virtual_service::{VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Forwarding, Weight};
+use crate::ipvs::{Family, Forwarding, ServiceId, Weight};
 
 /// Services that share their destinations, at the same addresses: those of the services' family.
 pub(in crate::cluster) struct ServedAlike<'a> {
@@ -108,6 +108,18 @@ impl Cluster {
             .into_iter()
             .flatten()
             .filter_map(|place| Some((*place, self.services.get(*place)?)))
+    }
+
+    /// Returns the service of this identity.
+    pub(crate) fn service(&self, id: &ServiceId) -> Option<&VirtualService> {
+        let is_it = |service: &&VirtualService| service.service.id == *id;
+        match *id {
+            ServiceId::Socket { protocol, address } => {
+                let services = self.services_at(Match { protocol, address });
+                services.map(|(_, service)| service).find(is_it)
+            }
+            ServiceId::Fwmark { .. } => self.services.iter().find(is_it),
+        }
     }
 
     /// Returns the families of the services that reach a node by certain forwarding methods.

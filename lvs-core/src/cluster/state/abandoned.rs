@@ -63,13 +63,25 @@ impl DesiredState {
         services: &BTreeSet<ServiceId>,
         observed: &Observed,
     ) -> Vec<AbandonedWeight> {
+        self.beside(services, observed, |desired, found| {
+            desired.abandoned(found).collect()
+        })
+    }
+
+    /// Returns what differs by health of those of these services that have checks and exist.
+    fn beside(
+        &self,
+        services: &BTreeSet<ServiceId>,
+        observed: &Observed,
+        differences: impl Fn(&DesiredService, &IndexedService<'_>) -> Vec<AbandonedWeight>,
+    ) -> Vec<AbandonedWeight> {
         let observed = ObservedIndex::new(observed);
         self.services
             .iter()
             .filter(|desired| desired.health == HealthPart::Checked)
             .filter(|desired| services.contains(&desired.service.id))
             .filter_map(|desired| Some((desired, observed.indexed(&desired.service.id)?)))
-            .flat_map(|(desired, found)| desired.abandoned(found))
+            .flat_map(|(desired, found)| differences(desired, found))
             .collect()
     }
 }
@@ -83,13 +95,7 @@ impl DesiredState {
         services: &BTreeSet<ServiceId>,
         observed: &Observed,
     ) -> Vec<AbandonedWeight> {
-        let observed = ObservedIndex::new(observed);
-        self.services
-            .iter()
-            .filter(|desired| services.contains(&desired.service.id))
-            .filter_map(|desired| Some((desired, observed.indexed(&desired.service.id)?)))
-            .flat_map(|(desired, found)| desired.left_by_health(found))
-            .collect()
+        self.beside(services, observed, DesiredService::left_by_health)
     }
 }
 

@@ -110,7 +110,7 @@ impl StateDir {
                  of services with a check"
             )),
             None if node.services.iter().any(is_checked) => Some(
-                "services with a check have the weights of the file until `lvsctl run` runs, which makes the checks"
+                "no controller runs: nothing tests the real servers of services with a check until `lvsctl run` runs"
                     .to_owned(),
             ),
             None => None,

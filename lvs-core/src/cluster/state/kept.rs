@@ -84,13 +84,13 @@ impl Kept {
     /// Returns a note for each virtual IP that a node is to carry by its file and role, and that a running controller
     /// keeps withdrawn: no step shows it.
     pub(super) fn withdrawn_notes(&self, node: &DesiredState) -> Vec<String> {
+        let addresses = node.addresses.iter();
+        let carried: BTreeSet<_> = addresses
+            .map(|desired| desired.value.id.network.addr())
+            .collect();
         self.absent
             .virtual_ips
-            .iter()
-            .filter(|ip| {
-                let mut addresses = node.addresses.iter();
-                addresses.any(|desired| desired.value.id.network.addr() == **ip)
-            })
+            .intersection(&carried)
             .map(|ip| {
                 format!(
                     "{ip}: stays withdrawn by the controller, because its services are below their minimum: this \

@@ -104,6 +104,21 @@ fn the_impact_below_the_minimum_is_what_clients_get() {
             && unusable.contains("impact: the fallback cannot serve: every other real server "),
         "{unusable}"
     );
+    let keys = "scheduler = \"rr\"\ncheck = \"tcp\"\nbelow-minimum = \"fallback\"\nfallback = \"realserver2\"";
+    let with_fallback = NAT.replace("scheduler = \"rr\"", keys);
+    for (is_down, impact) in [
+        (
+            true,
+            "impact: the fallback gets all new connections, and is down itself\n",
+        ),
+        (false, "impact: the fallback gets all new connections\n"),
+    ] {
+        let mut fallback = drained(2, true);
+        fallback["is_down"] = is_down.into();
+        let told = json!({"below_minimum": "fallback", "unavailable": [fallback]});
+        let told = below(&with_fallback, told);
+        assert!(told.contains(impact), "{told}");
+    }
     let left = below(NAT, json!({"unavailable": [drained(1, true)]}));
     assert!(
         left.contains("impact: the real servers that are left "),
