@@ -1,5 +1,7 @@
 //! From the document to the cluster: one conversion, which collects every mistake.
 
+use std::collections::HashSet;
+
 use super::defaults::{DefaultInterface, DefaultsTable};
 use super::destination::{Groups, forwarding};
 use super::destination_lists::DestinationLists;
@@ -234,13 +236,15 @@ fn no_default_interface(has_defaults: bool, first: usize) -> DocumentError {
 }
 
 fn groups(real_servers: &[FiledServer]) -> Groups {
-    let mut groups = Groups::new();
+    let (mut groups, mut seen) = (Groups::new(), HashSet::new());
     for filed in real_servers {
-        for group in &filed.groups {
-            let members = groups.entry(group.clone()).or_default();
-            if !members.contains(&filed.server.name) {
-                members.push(filed.server.name.clone());
-            }
+        let name = &filed.server.name;
+        for group in filed
+            .groups
+            .iter()
+            .filter(|group| seen.insert((*group, name)))
+        {
+            groups.entry(group.clone()).or_default().push(name.clone());
         }
     }
     groups

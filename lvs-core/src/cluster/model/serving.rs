@@ -111,7 +111,8 @@ impl Cluster {
     }
 
     /// Returns the service of this identity.
-    pub(crate) fn service(&self, id: &ServiceId) -> Option<&VirtualService> {
+    #[must_use]
+    pub fn service(&self, id: &ServiceId) -> Option<&VirtualService> {
         let is_it = |service: &&VirtualService| service.service.id == *id;
         match *id {
             ServiceId::Socket { protocol, address } => {
