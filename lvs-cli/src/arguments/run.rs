@@ -61,7 +61,8 @@ JSON: {schema: \"lvsctl.status/1\", clusters: [{
     without_fallback  whether that is serve-all because the fallback cannot serve
     destinations    [{
       destination, server, weight (in the kernel), desired_weight, health,
-      since (seconds), why, drain, active, inactive (connections), rates }] }] }]}
+      since (seconds), why, drain, active, inactive (connections), rates }] }] }],
+  elsewhere         the command lines of controllers with another state directory }
 What is not known is null. rates are {connections, packets_in, packets_out,
 bytes_in, bytes_out} per second. A later version may add keys.";
 

@@ -39,6 +39,19 @@ pub(crate) fn a_second_one_of_another_state_directory_is_refused_and_named() {
     let first = "run /run/web.toml --node director --state /run/state (process";
     says(&output, 1, first);
     assert!(!Path::new("/run/elsewhere").exists());
+    let status_elsewhere = |arguments: &[&str]| {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+        command.arg("status").args(arguments);
+        command.args(["--state", "/run/elsewhere"]);
+        resident.on_director(move |_| command.output().unwrap())
+    };
+    for arguments in [&[][..], &["--json"]] {
+        let output = status_elsewhere(arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let words: Vec<_> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(first), "{text}");
+    }
+    says(&status_elsewhere(&["web"]), 1, first);
     assert_eq!(resident.prints(&["save"]), table);
     // Another namespace is another machine.
     let mut other = run_elsewhere("realserver1");

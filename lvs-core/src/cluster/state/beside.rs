@@ -24,6 +24,16 @@ impl StateDir {
             .or_else(|| controller_elsewhere(cluster))
     }
 
+    /// Returns the controllers in this network namespace that have another state directory, of all clusters or of one.
+    #[cfg(feature = "run")]
+    pub(crate) fn controllers_elsewhere(&self, cluster: Option<&ClusterName>) -> Vec<String> {
+        let mut clusters = super::NamespaceLock::clusters();
+        clusters.retain(|found| {
+            cluster.is_none_or(|name| name == found) && self.own_controller(found).is_none()
+        });
+        clusters.iter().filter_map(controller_elsewhere).collect()
+    }
+
     /// Returns which controller with this state directory keeps a cluster.
     pub(super) fn own_controller(&self, cluster: &ClusterName) -> Option<String> {
         lock::holder_of(self.directory(), &format!("{cluster}.run"))

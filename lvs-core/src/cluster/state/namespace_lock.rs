@@ -3,6 +3,7 @@
 //! An abstract Unix socket is a name that only one process of a network namespace can have. It ends with its process,
 //! however that ends, and leaves no file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -60,6 +61,19 @@ impl NamespaceLock {
             .ok()
             .filter(|holder| holder.is_trusted)
             .map(|holder| holder.name)
+    }
+
+    /// Returns the clusters whose names processes of this network namespace have.
+    pub(super) fn clusters() -> BTreeSet<ClusterName> {
+        let sockets = fs::read("/proc/thread-self/net/unix").unwrap_or_default();
+        // `0000000000000000: 00000002 00000000 00010000 0001 01 4711 @lvsctl/web.run`
+        String::from_utf8_lossy(&sockets)
+            .lines()
+            .filter_map(|line| {
+                let (_, name) = line.rsplit_once(" @lvsctl/")?;
+                name.strip_suffix(".run")?.parse().ok()
+            })
+            .collect()
     }
 
     /// Forgets those that have asked: the queue of a name has room for a few hundred of them.

@@ -30,6 +30,9 @@ pub struct Status {
     pub schema: String,
     /// The clusters, by name.
     pub clusters: Vec<ClusterStatus>,
+    /// The controllers in this network namespace that have another state directory, by their command lines.
+    #[serde(default)]
+    pub elsewhere: Vec<String>,
 }
 
 /// Describes a cluster on a node.
@@ -127,6 +130,7 @@ impl Status {
         Self {
             schema: "lvsctl.status/1".to_owned(),
             clusters,
+            elsewhere: Vec::new(),
         }
     }
 }

@@ -20,12 +20,16 @@ impl StateDir {
         records.retain(|record| {
             record.is_applied() && cluster.is_none_or(|name| record.cluster() == name)
         });
+        let elsewhere = self.controllers_elsewhere(cluster);
         if let (Some(name), true) = (cluster, records.is_empty()) {
             let operation = Operation::new("tell the status of", name);
-            return Err(
-                Error::invalid(operation, "no such cluster is applied on this node")
-                    .with_hint("without a name every cluster is shown"),
-            );
+            let error = Error::invalid(operation, "no such cluster is applied on this node");
+            return Err(match elsewhere.first() {
+                Some(controller) => error.with_hint(format!(
+                    "{controller} keeps it, with another state directory: name that one with --state"
+                )),
+                None => error.with_hint("without a name every cluster is shown"),
+            });
         }
         let clusters = records
             .iter()
@@ -40,7 +44,10 @@ impl StateDir {
                 }
             })
             .collect::<Result<_>>()?;
-        Ok(Status::new(clusters))
+        Ok(Status {
+            elsewhere,
+            ..Status::new(clusters)
+        })
     }
 
     /// Asks the controller of a cluster for its status; `None` if none runs.

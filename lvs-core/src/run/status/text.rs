@@ -13,10 +13,16 @@ impl Status {
     #[must_use]
     pub fn text(&self, width: usize, is_coloured: bool) -> String {
         let page = Page { width, is_coloured };
+        let elsewhere = self.elsewhere.iter().map(|controller| {
+            let line =
+                format!("with another state directory, which --state names: {controller} runs");
+            page.wrapped(&line, 0).join("\n") + "\n"
+        });
         let texts: Vec<_> = self
             .clusters
             .iter()
             .map(|cluster| cluster.text(page))
+            .chain(elsewhere)
             .collect();
         match texts.is_empty() {
             true => "no cluster is applied on this node\n".to_owned(),
