@@ -12,6 +12,7 @@ mod daemons;
 mod display;
 mod diversions;
 mod draft;
+mod drains;
 mod links;
 mod neighbours;
 mod phase;
@@ -175,6 +176,7 @@ impl Plan {
             planner.daemon_notes(),
             planner.diversion_notes(),
             planner.routed_notes(),
+            planner.drain_notes(),
             draft.notes(),
             of_whole.clone(),
         ];

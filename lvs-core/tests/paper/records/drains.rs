@@ -247,3 +247,34 @@ fn a_drain_follows_real_servers_that_exchange_their_addresses() {
         assert_eq!(drained, [address.parse::<IpAddr>().unwrap()]);
     }
 }
+
+#[test]
+fn a_drain_without_a_destination_is_noted() {
+    let old = node(NAT, "director");
+    let other = NAT
+        .replace("realserver1", "www1")
+        .replace("192.168.1.12/24", "192.168.1.14/24");
+    let (record, after) = applied(&old, &nothing(&old), &observed("nat-director-fresh"));
+    let (record, after) = drained(&["192.168.1.12"], &record, &after);
+    for (text, is_noted) in [(NAT, false), (&other, true)] {
+        let plan = Plan::with_record(
+            &node(text, "director"),
+            &after,
+            &record,
+            PlanOptions::default(),
+        );
+        let note = "  192.168.1.12 stays drained, although the file has no such destination: \
+                    `lvsctl undrain 192.168.1.12` ends that\n";
+        assert_eq!(plan.to_string().contains(note), is_noted, "{plan}");
+    }
+    let (record, _) = applied(&node(&other, "director"), &record, &after);
+    assert_eq!(record.drains().len(), 1);
+
+    let cluster = Cluster::from_toml(TWO).unwrap();
+    let standby = cluster.node_as("lb1", Role::Standby).unwrap();
+    let before = observed("directors-active-fresh");
+    let (record, after) = applied(&standby, &nothing(&standby), &before);
+    let (record, after) = drained(&["192.168.1.12"], &record, &after);
+    let plan = Plan::with_record(&standby, &after, &record, PlanOptions::default());
+    assert!(!plan.to_string().contains("stays drained"), "{plan}");
+}
