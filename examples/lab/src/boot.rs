@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::{Context, Error, Result};
-use crate::fetch::{self, Installation};
+use crate::fetch::{self, Installation, Kernel};
 use crate::guest::{STARTED, status, variable};
 use crate::harness::guests;
 use crate::home::{RunDirectory, memory_file_system};
@@ -38,20 +38,32 @@ const MEMORY: u32 = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guest {
     memory: u32,
+    kernel: Kernel,
 }
 
 impl Guest {
     /// Returns a guest with 256 MiB of memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { memory: MEMORY }
+        Self {
+            memory: MEMORY,
+            kernel: Kernel::Usual,
+        }
     }
 
     /// Sets the memory in MiB. It is taken from the host page by page, when it is touched, and not returned before the
     /// guest ends.
     #[must_use]
     pub const fn memory(self, mebibytes: u32) -> Self {
-        Self { memory: mebibytes }
+        Self {
+            memory: mebibytes,
+            ..self
+        }
+    }
+
+    /// Sets the kernel.
+    pub(crate) const fn kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
     }
 
     /// Returns the directory of the file that is its memory, beside that of all others; `None` where only a disk has
@@ -99,7 +111,7 @@ pub(crate) enum Status {
 /// Boots this executable as process 1 of a guest, with the same arguments, environment and directory, to run
 /// the test or example `name`; returns when it has ended.
 pub(crate) fn boot(guest: Guest, name: &str, output: Output) -> Result<End> {
-    let installation = fetch::installation()?;
+    let installation = fetch::installation(guest.kernel)?;
     let run = RunDirectory::new(&installation.home)?;
     let timeout = timeout()?;
     let spec = run.path().join("spec");

@@ -13,6 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::boot::{End, Guest, Output, Status, boot};
 use crate::error::{Context, Error, Result};
+use crate::fetch::Kernel;
 use crate::guest::{self, status};
 use crate::outcome::{Outcome, Skip};
 use crate::signals;
@@ -30,6 +31,7 @@ pub struct Test {
     run: fn() -> Result<(), String>,
     is_alone: bool,
     is_long: bool,
+    kernel: Kernel,
     before: Option<fn()>,
 }
 
@@ -42,6 +44,7 @@ impl Test {
             run,
             is_alone: false,
             is_long: false,
+            kernel: Kernel::Usual,
             before: None,
         }
     }
@@ -69,6 +72,15 @@ impl Test {
     pub const fn long(self) -> Self {
         Self {
             is_long: true,
+            ..self
+        }
+    }
+
+    /// Returns the same test on a kernel that has iptables: another one than the usual, if that has none.
+    #[must_use]
+    pub const fn iptables(self) -> Self {
+        Self {
+            kernel: Kernel::WithIptables,
             ..self
         }
     }
@@ -107,17 +119,17 @@ impl Test {
 ///
 /// Tests that measure time begin with `alone;`: no other guest runs meanwhile. What `before = PATH;` names is called
 /// on the host before each of them, to fetch what few tests need. A test with `#[long]` takes more than 40 s: it starts
-/// in the first half, so that it does not outlast the others.
+/// in the first half, so that it does not outlast the others. One with `#[iptables]` has a kernel that knows iptables.
 #[macro_export]
 macro_rules! tests {
-    (before = $before:path; $($(#[$mark:ident])? $test:path),* $(,)?) => {
-        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)? $test).after($before)),*];
+    (before = $before:path; $($(#[$mark:ident])* $test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)* $test).after($before)),*];
     };
     (alone; $($test:path),* $(,)?) => {
         pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).alone()),*];
     };
-    ($($(#[$mark:ident])? $test:path),* $(,)?) => {
-        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)? $test)),*];
+    ($($(#[$mark:ident])* $test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)* $test)),*];
     };
 }
 
@@ -125,8 +137,11 @@ macro_rules! tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! test {
-    (long $test:path) => {
-        $crate::test!($test).long()
+    (long $($rest:tt)+) => {
+        $crate::test!($($rest)+).long()
+    };
+    (iptables $($rest:tt)+) => {
+        $crate::test!($($rest)+).iptables()
     };
     ($test:path) => {
         $crate::Test::new(
@@ -139,7 +154,7 @@ macro_rules! test {
 /// Runs the tests of all modules, each of them made by [`tests!`](crate::tests!); is the `main` of an
 /// integration test with `harness = false`.
 ///
-/// Guests mostly wait, for clients, links and locks: six of them share a processor unless `--test-threads` is
+/// Guests mostly wait, for clients, links and locks: ten of them share a processor unless `--test-threads` is
 /// given.
 #[must_use]
 pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
@@ -179,7 +194,7 @@ fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
 /// Returns how many guests run at a time.
 pub(crate) fn guests() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors.saturating_mul(6).min(MOST_GUESTS)
+    processors.saturating_mul(10).min(MOST_GUESTS)
 }
 
 /// Runs a test when no other one runs alone, or alone.
@@ -217,7 +232,8 @@ fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
             Err(error) => Err(error.to_string().into()),
         };
     }
-    let end = match boot_twice(test.name(), output) {
+    let guest = Guest::new().kernel(test.kernel);
+    let end = match boot_twice(guest, test.name(), output) {
         Ok(end) => end,
         Err(Error::Unavailable(reason)) => return skipped(test.name(), &reason),
         Err(error) => return Err(error.to_string().into()),
@@ -239,12 +255,12 @@ fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
 
 /// Boots a second time if the kernel died: user-mode Linux 5.10 and 6.1 do so about once in some hundred
 /// guests, mostly while they end. A test that kills its kernel does so twice.
-fn boot_twice(name: &str, output: Output) -> Result<End> {
-    let end = boot(Guest::new(), name, output)?;
+fn boot_twice(guest: Guest, name: &str, output: Output) -> Result<End> {
+    let end = boot(guest, name, output)?;
     match &end.status {
         Status::Died(words) => {
             eprintln!("{name}: {words}; booting again");
-            boot(Guest::new(), name, output)
+            boot(guest, name, output)
         }
         _ => Ok(end),
     }

@@ -20,7 +20,7 @@
 //! | Variable | Meaning |
 //! |---|---|
 //! | `LVS_REQUIRE_KERNEL=1` | a test that cannot run fails instead of being skipped |
-//! | `LVS_LAB_SUITE` | the Debian suite of the kernel: `bullseye` (5.10), `bookworm` (6.1, the default), `trixie` (6.12), `sid` |
+//! | `LVS_LAB_SUITE` | the Debian suite of the kernel: `bullseye` (5.10), `bookworm` (6.1), `trixie` (6.12), `forky` (7.2, the default), `sid` |
 //! | `LVS_LAB_KERNEL`, `LVS_LAB_MODULES` | another user-mode Linux executable and its directory with `modules.dep` |
 //! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 300 |
 //! | `LVS_LAB=host` | the host's own kernel, as root, each test in a network namespace of its own |

@@ -18,8 +18,15 @@ use crate::error::{Context, Error, Result};
 use crate::home;
 use apt::Apt;
 
-/// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
+/// The suite whose tools are used, and whose kernel where iptables are needed: the kernel of Debian 12.
 const BOOKWORM: &str = "bookworm";
+
+/// The suite whose kernel is used unless `LVS_LAB_SUITE` names another one: on its 7.2 a system call costs half of
+/// what it costs on 6.1.
+const FORKY: &str = "forky";
+
+/// The suites whose kernels are built without iptables.
+const WITHOUT_IPTABLES: [&str; 2] = [FORKY, "sid"];
 
 /// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, `iptables-legacy`, and the daemons `chronyd`, `keepalived` and `systemd`.
 const TOOLS: [&str; 9] = [
@@ -41,6 +48,14 @@ const TOOLS_DIRECTORY: &str = "tools-6";
 /// The directory of Debian's prometheus, which few tests need.
 const PROMETHEUS_DIRECTORY: &str = "prometheus-1";
 
+/// What is needed of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    Usual,
+    /// That of [`BOOKWORM`] if the usual one has no iptables.
+    WithIptables,
+}
+
 /// Holds the paths of the fetched files.
 #[derive(Clone)]
 pub(crate) struct Installation {
@@ -55,9 +70,14 @@ pub(crate) struct Installation {
 }
 
 /// Finds or fetches the kernel and tools; once in a process, and one process at a time.
-pub(crate) fn installation() -> Result<Installation> {
-    static ONCE: OnceLock<Result<Installation>> = OnceLock::new();
-    ONCE.get_or_init(install).clone()
+pub(crate) fn installation(kernel: Kernel) -> Result<Installation> {
+    static USUAL: OnceLock<Result<Installation>> = OnceLock::new();
+    static WITH_IPTABLES: OnceLock<Result<Installation>> = OnceLock::new();
+    let once = match kernel {
+        Kernel::Usual => &USUAL,
+        Kernel::WithIptables => &WITH_IPTABLES,
+    };
+    once.get_or_init(|| install(kernel)).clone()
 }
 
 /// Fetches the kernel and tools unless they exist; every guest does so by itself.
@@ -65,7 +85,7 @@ pub(crate) fn installation() -> Result<Installation> {
 /// # Errors
 /// [`Error::Unavailable`] where the lab cannot run: not x86-64 Linux, no apt, no Debian archive, no network.
 pub fn prepare() -> Result<()> {
-    installation().map(drop)
+    installation(Kernel::Usual).map(drop)
 }
 
 /// Fetches Debian's prometheus on the host, once, for guests that run [`promtool`](crate::promtool): for the `before`
@@ -103,7 +123,7 @@ pub(crate) fn prometheus() -> Result<PathBuf> {
     }
 }
 
-fn install() -> Result<Installation> {
+fn install(kernel: Kernel) -> Result<Installation> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(Error::unavailable(
             "user-mode Linux is available for x86-64 Linux only",
@@ -120,7 +140,10 @@ fn install() -> Result<Installation> {
             home,
         });
     }
-    let suite = suite()?;
+    let mut suite = suite()?;
+    if kernel == Kernel::WithIptables && WITHOUT_IPTABLES.contains(&suite.as_str()) {
+        suite = BOOKWORM.to_owned();
+    }
     let kernel = home.join(format!("kernel-{suite}"));
     fetch(&home, &[Product::Kernel(suite), Product::Tools])?;
     Ok(Installation {
@@ -148,11 +171,11 @@ fn named_kernel() -> Result<Option<(PathBuf, PathBuf)>> {
 }
 
 fn suite() -> Result<String> {
-    let suite = env::var("LVS_LAB_SUITE").unwrap_or_else(|_| BOOKWORM.to_owned());
+    let suite = env::var("LVS_LAB_SUITE").unwrap_or_else(|_| FORKY.to_owned());
     match suite.bytes().all(|byte| byte.is_ascii_lowercase()) && !suite.is_empty() {
         true => Ok(suite),
         false => Err(Error::failed(format!(
-            "LVS_LAB_SUITE={suite:?} is not the name of a Debian suite: bullseye, bookworm, trixie, sid"
+            "LVS_LAB_SUITE={suite:?} is not the name of a Debian suite: bullseye, bookworm, trixie, forky, sid"
         ))),
     }
 }

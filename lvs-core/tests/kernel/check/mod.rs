@@ -51,6 +51,7 @@ lvs_lab::tests! {
     hostile::an_address_beside_the_clients,
     causes::programs_that_are_dead,
     causes::a_program_that_never_answers,
+    #[iptables]
     causes::a_redirection_before_ipvs,
     causes::all_real_servers_at_their_thresholds,
     causes::a_hidden_gateway,
@@ -71,9 +72,12 @@ lvs_lab::tests! {
     drops::a_filter_on_a_real_server,
     drops::a_small_rate,
     #[long]
+    #[iptables]
     drops::a_firewall_of_a_real_server,
     #[long]
+    #[iptables]
     drops::a_firewall_of_the_director,
+    #[iptables]
     drops::a_firewall_against_datagrams,
     drops::a_program_that_hangs,
     drops::a_full_queue,
@@ -90,6 +94,7 @@ lvs_lab::tests! {
     operators::an_interface_that_became_a_port,
     operators::an_interface_that_joined_a_vrf,
     operators::two_real_servers_of_one_hardware_address,
+    #[iptables]
     healthy::a_firewall_that_is_right,
     healthy::traffic_control_that_is_right,
     healthy::a_vlan_on_a_bond,
