@@ -9,6 +9,10 @@ use crate::net::{Fou, Net};
 use crate::proc::Proc;
 use crate::sysctl::Sysctl;
 
+/// How often the table is read beside `/proc` while the two do not agree: services come and go, or the kernel makes the
+/// table larger.
+pub(crate) const LOOKS: usize = 3;
+
 /// Gives access to one network namespace: networking, sysctls and IPVS.
 ///
 /// It belongs to the thread that opened it and cannot leave that thread: sockets stay with the namespace in
@@ -115,8 +119,14 @@ impl Host {
     /// # Errors
     /// Those of [`Ipvs::open`] and [`Ipvs::snapshot`].
     pub fn overview(&mut self) -> Result<Vec<ServiceOverview>> {
-        let listing = self.proc.listing().ok();
-        self.ipvs()?.overview_by(listing)
+        let proc = self.proc.clone();
+        for _ in 0..LOOKS {
+            if let Some(overview) = self.ipvs()?.overview_beside(&proc)? {
+                return Ok(overview);
+            }
+        }
+        let table = self.ipvs()?.snapshot()?;
+        Ok(table.into_iter().map(Into::into).collect())
     }
 
     /// Returns whether ip_vs is loaded, without loading it.

@@ -88,27 +88,12 @@ impl<'a> KnownTable<'a> {
 }
 
 impl Ipvs {
-    /// Reads the configuration of the whole table where it is known already as far as nothing has gone wrong.
+    /// Reads the configuration of the whole table where it is known already as far as nothing has gone wrong; `None` if
+    /// the table has changed, or the kernel was making it larger, while it was listed.
     ///
     /// A listing shows neither flags, engines, thresholds nor encapsulations, persistence only in jiffies, and of a
     /// mark not the family. What it does not show whole, or not as it is known, is read by netlink.
     pub(crate) fn entries_beside(
-        &mut self,
-        listing: Option<Listing>,
-        known: &KnownTable<'_>,
-    ) -> Result<Vec<ServiceEntry>> {
-        let entries = match listing {
-            Some(listing) => self.listed_entries(listing, known)?,
-            None => None,
-        };
-        match entries {
-            Some(entries) => Ok(entries),
-            None => self.entries(),
-        }
-    }
-
-    /// Returns `None` if the table has changed while it was read.
-    fn listed_entries(
         &mut self,
         listing: Listing,
         known: &KnownTable<'_>,

@@ -5,7 +5,7 @@
 //! service is known to be whole: one that exists all the time can be missing in both only if both were cut at the
 //! same place.
 
-use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use super::{
     DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntryStatus, Weight,
 };
 use crate::error::Result;
-use crate::proc::{ListedDestination, ListedForwarding, ListedId, Listing};
+use crate::proc::{ListedDestination, ListedForwarding, ListedId, ListedService, Proc};
 
 /// Holds a service with the destinations between which it balances, without counters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,42 +42,26 @@ pub struct DestinationOverview {
     pub inactive: u32,
 }
 
-/// A service, and its destinations as `/proc` lists them; `None` where it does not tell whose they are.
-type Both = (Service, Option<Vec<ListedDestination>>);
-
 impl Ipvs {
-    /// Reads the table for people, the destinations from a listing of the same network namespace as far as that
-    /// tells of them.
-    pub(crate) fn overview_by(&mut self, listing: Option<Listing>) -> Result<Vec<ServiceOverview>> {
-        let Some(table) = self.beside(listing)? else {
-            return Ok(self.snapshot()?.into_iter().map(Into::into).collect());
-        };
-        let mut overview = Vec::with_capacity(table.len());
-        for (service, listed) in table {
-            let shown = listed.and_then(|listed| all(&listed, overview_of));
-            let destinations = match shown {
-                Some(destinations) => destinations,
-                None => {
-                    let list = self.agreed_destinations(&service.id)?;
-                    list.into_iter().map(Into::into).collect()
-                }
-            };
-            overview.push(ServiceOverview {
-                service,
-                destinations,
-            });
-        }
-        Ok(overview)
-    }
-
-    /// Reads the services beside what a listing shows of their destinations; `None` without a listing, and where the
-    /// two do not agree on which services exist.
-    fn beside(&mut self, listing: Option<Listing>) -> Result<Option<Vec<Both>>> {
-        let Some(listing) = listing else {
+    /// Reads the table for people, the destinations from `/proc` of the same network namespace as far as that tells of
+    /// them; `None` where the two do not agree on which services exist, in which order.
+    pub(crate) fn overview_beside(&mut self, proc: &Proc) -> Result<Option<Vec<ServiceOverview>>> {
+        let (services, _) = self.channel.services_as(|status| ServiceOverview {
+            service: status.service,
+            destinations: Vec::new(),
+        })?;
+        let mut joining = Joining::new(services);
+        let is_read = proc.for_each_listed(|listed| joining.take(&listed)).is_ok();
+        let Some((mut overview, untold)) = joining.joined().filter(|_| is_read) else {
             return Ok(None);
         };
-        let (services, _) = self.channel.services_as(|status| status.service)?;
-        Ok(joined(services, listing))
+        for place in untold {
+            if let Some(entry) = overview.get_mut(place) {
+                let list = self.agreed_destinations(&entry.service.id)?;
+                entry.destinations = list.into_iter().map(Into::into).collect();
+            }
+        }
+        Ok(Some(overview))
     }
 }
 
@@ -94,51 +78,50 @@ pub(super) fn all<T>(
     Some(all)
 }
 
-fn joined(services: Dump<Service>, listing: Listing) -> Option<Vec<Both>> {
-    if !services.is_stable || services.items.len() != listing.services.len() {
-        return None;
-    }
-    let services = services.items;
-    let mut pairs = services.iter().zip(&listing.services);
-    if !pairs.all(|(service, listed)| ListedId::from(service.id) == listed.id) {
-        return joined_by_id(services, listing);
-    }
-    // Nothing has changed in between: the kernel lists them in one order.
-    let pairs = services.into_iter().zip(listing.services);
-    let both = pairs.map(|(service, listed)| {
-        // Services of both families may have one mark, and look alike.
-        let is_told = matches!(listed.id, ListedId::Socket(..));
-        (service, is_told.then_some(listed.destinations))
-    });
-    Some(both.collect())
+/// Services by netlink, which get their destinations as a listing shows them: the kernel lists both in one order, unless
+/// the table changes, or is made larger, in between.
+struct Joining {
+    services: Dump<ServiceOverview>,
+    /// So many were listed, each as it was expected.
+    listed: usize,
+    /// The places of those whose destinations a listing does not tell.
+    untold: Vec<usize>,
+    is_agreed: bool,
 }
 
-fn joined_by_id(services: Vec<Service>, listing: Listing) -> Option<Vec<Both>> {
-    let mut listed = HashMap::with_capacity(listing.services.len());
-    let mut marks: HashMap<ListedId, usize> = HashMap::new();
-    for service in listing.services {
-        match service.id {
-            id @ ListedId::Fwmark(_) => *marks.entry(id).or_default() += 1,
-            id => {
-                if listed.insert(id, service.destinations).is_some() {
-                    return None;
-                }
-            }
+impl Joining {
+    const fn new(services: Dump<ServiceOverview>) -> Self {
+        Self {
+            is_agreed: services.is_stable,
+            services,
+            listed: 0,
+            untold: Vec::new(),
         }
     }
-    let services = services.into_iter().map(|service| {
-        let id = ListedId::from(service.id);
-        let destinations = match id {
-            ListedId::Socket(..) => Some(listed.remove(&id)?),
-            ListedId::Fwmark(_) => {
-                let left = marks.get_mut(&id)?;
-                *left = left.checked_sub(1)?;
-                None
-            }
+
+    /// Takes the next service of a listing, and breaks where another one was expected.
+    fn take(&mut self, listed: &ListedService) -> ControlFlow<()> {
+        let place = self.listed;
+        let expected = self.services.items.get_mut(place);
+        let same = expected.filter(|entry| ListedId::from(entry.service.id) == listed.id);
+        let Some(entry) = same.filter(|_| self.is_agreed) else {
+            self.is_agreed = false;
+            return ControlFlow::Break(());
         };
-        Some((service, destinations))
-    });
-    services.collect()
+        match (listed.id, all(&listed.destinations, overview_of)) {
+            (ListedId::Socket(..), Some(destinations)) => entry.destinations = destinations,
+            // Services of both families may have one mark, and look alike.
+            _ => self.untold.push(place),
+        }
+        self.listed += 1;
+        ControlFlow::Continue(())
+    }
+
+    /// Returns all services, and the places of those without destinations so far.
+    fn joined(self) -> Option<(Vec<ServiceOverview>, Vec<usize>)> {
+        let is_whole = self.is_agreed && self.listed == self.services.items.len();
+        is_whole.then_some((self.services.items, self.untold))
+    }
 }
 
 /// Returns a destination for people; `None` for a tunnel, of which only netlink tells the encapsulation.
@@ -189,61 +172,49 @@ mod tests {
                            TCP  C0000201:0051 rr \n  -> 0A000001:0051      Tunnel  1      0          0\n\
                            FWM  00000007 rr \n  -> 0A000001:0000      Masq    1      0          0\n";
 
-    fn listing() -> Listing {
-        crate::proc::read_listing(LISTING.as_bytes()).unwrap()
-    }
-
-    fn dump(ids: &[&str]) -> Dump<Service> {
-        let services = ids
-            .iter()
-            .map(|id| Service::new(id.parse().unwrap(), SchedulerName::RR));
-        Dump::new(services.collect())
+    /// Joins the services of a dump with those of a listing, its destinations behind each.
+    fn joined(ids: &[&str], listing: &str) -> Option<(Vec<ServiceOverview>, Vec<usize>)> {
+        let services = ids.iter().map(|id| ServiceOverview {
+            service: Service::new(id.parse().unwrap(), SchedulerName::RR),
+            destinations: Vec::new(),
+        });
+        let mut joining = Joining::new(Dump::new(services.collect()));
+        let listing = crate::proc::read_listing(listing.as_bytes()).unwrap();
+        let mut listed = listing.services.iter();
+        let _ = listed.try_for_each(|listed| joining.take(listed));
+        joining.joined()
     }
 
     const ALL: [&str; 3] = ["tcp 192.0.2.1:80", "tcp 192.0.2.1:81", "fwmark 7 ipv6"];
 
     #[test]
     fn each_service_has_what_the_listing_shows() {
-        let table = joined(dump(&ALL), listing()).unwrap();
-        let counts: Vec<_> = table
+        let (services, untold) = joined(&ALL, LISTING).unwrap();
+        let counts: Vec<_> = services
             .iter()
-            .map(|(_, listed)| listed.as_ref().map(Vec::len))
+            .map(|entry| entry.destinations.len())
             .collect();
-        assert_eq!(counts, [Some(1), Some(1), None]);
-        let shown: Vec<_> = table
-            .iter()
-            .filter_map(|(_, listed)| overview_of(listed.as_ref()?.first()?))
-            .collect();
-        assert_eq!(shown.len(), 1, "a tunnel is not told by a listing");
-        assert_eq!((shown[0].active, shown[0].inactive), (2, 1));
-    }
-
-    #[test]
-    fn another_order_changes_nothing() {
-        let others = [[1, 0, 2], [2, 1, 0], [1, 2, 0]];
-        let mut expected = joined(dump(&ALL), listing()).unwrap();
-        expected.sort_by_key(|(service, _)| service.id);
-        for order in others {
-            let mut table = joined(dump(&order.map(|place| ALL[place])), listing()).unwrap();
-            table.sort_by_key(|(service, _)| service.id);
-            assert_eq!(table, expected, "{order:?}");
-        }
+        assert_eq!(counts, [1, 0, 0]);
+        assert_eq!(untold, [1, 2], "neither a tunnel nor a mark is told");
+        let shown = services[0].destinations[0];
+        assert_eq!((shown.active, shown.inactive), (2, 1));
     }
 
     #[test]
     fn readings_of_other_services_do_not_agree() {
-        assert!(joined(dump(&ALL[..2]), listing()).is_none());
+        assert!(joined(&ALL[..2], LISTING).is_none());
         for other in ["tcp 192.0.2.1:82", "fwmark 8 ipv6"] {
             for place in 0..ALL.len() {
                 let mut ids = ALL;
                 ids[place] = other;
-                assert!(joined(dump(&ids), listing()).is_none(), "{ids:?}");
+                assert!(joined(&ids, LISTING).is_none(), "{ids:?}");
             }
         }
-        let twice = dump(&[ALL[0], ALL[0], ALL[1], ALL[2]]);
-        assert!(joined(twice, listing()).is_none());
-        let mut listed = listing();
-        listed.services[1].id = listed.services[0].id;
-        assert!(joined(dump(&ALL), listed).is_none());
+        assert!(joined(&[ALL[1], ALL[0], ALL[2]], LISTING).is_none());
+        assert!(joined(&[ALL[0], ALL[1], ALL[2], ALL[2]], LISTING).is_none());
+        assert!(joined(&[ALL[0], ALL[0], ALL[1], ALL[2]], LISTING).is_none());
+        let (first, rest) = LISTING.split_at(LISTING.find("TCP  C0000201:0051").unwrap());
+        assert!(joined(&ALL, &[first, first, rest].concat()).is_none());
+        assert!(joined(&ALL, first).is_none());
     }
 }

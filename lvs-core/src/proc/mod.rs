@@ -72,6 +72,29 @@ impl Proc {
         self.read("ip_vs", read_listing)
     }
 
+    /// Reads the table as [`listing`](Self::listing) does, service by service, until `visit` breaks: there may be tens of
+    /// thousands of them. Returns what it broke with.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    /// use lvs_core::proc::Proc;
+    /// let mut active = 0;
+    /// Proc::new().for_each_listed(|service| {
+    ///     active += service.destinations.iter().map(|found| u64::from(found.active)).sum::<u64>();
+    ///     ControlFlow::<()>::Continue(())
+    /// })?;
+    /// # Ok::<(), lvs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`listing`](Self::listing).
+    pub fn for_each_listed<B>(
+        &self,
+        visit: impl FnMut(ListedService) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>> {
+        self.read("ip_vs", |reader| while_listed(reader, visit))
+    }
+
     /// Reads the sums over all services (`ip_vs_stats`), which are up to 2 seconds old.
     ///
     /// # Errors
@@ -164,6 +187,23 @@ pub(crate) fn read_listing(reader: impl BufRead) -> io::Result<Listing> {
     let mut listing = Listing::default();
     for_each_line(reader, |line| listing.read_line(line))?;
     Ok(listing)
+}
+
+/// Visits each service once the next one begins: its destinations are listed in between.
+fn while_listed<B>(
+    reader: impl BufRead,
+    mut visit: impl FnMut(ListedService) -> ControlFlow<B>,
+) -> io::Result<ControlFlow<B>> {
+    let mut listing = Listing::default();
+    let end = while_lines(reader, |line| {
+        listing.read_line(line);
+        match listing.services.len() {
+            2.. => visit(listing.services.swap_remove(0)),
+            _ => ControlFlow::Continue(()),
+        }
+    })?;
+    let last = listing.services.pop().filter(|_| end.is_continue());
+    Ok(last.map_or(end, visit))
 }
 
 /// Returns `None` unless the file contains five sums.

@@ -212,12 +212,15 @@ impl<'a> Job<'a> {
     /// Of what looks as it was made, flags, thresholds and the like are not read again where it has none of its own:
     /// they were observed before the first step, or the kernel has acknowledged them since.
     fn verify(&self, known: &KnownTable<'_>, host: &mut Host) -> Result<Observed, ApplyFailure> {
-        let found = Observed::read_beside(host, &self.scope, Some(known))
-            .map_err(ApplyFailure::Unreadable)?;
-        if (self.plan)(&found).is_empty() {
-            return Ok(found);
+        // While another program changes the table, or the kernel makes it larger, a service can be missing in one look
+        // at it, and in no snapshot.
+        for _ in 0..2 {
+            let found = Observed::read_beside(host, &self.scope, Some(known))
+                .map_err(ApplyFailure::Unreadable)?;
+            if (self.plan)(&found).is_empty() {
+                return Ok(found);
+            }
         }
-        // While another program changes the table, a service can be missing in one look at it, and in no snapshot.
         let found = Observed::read(host, &self.scope).map_err(ApplyFailure::Unreadable)?;
         let left = (self.plan)(&found);
         match left.is_empty() {

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::{IpvsState, Observed, ReadScope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
-use crate::host::Host;
-use crate::ipvs::{Daemon, KnownTable};
+use crate::host::{Host, LOOKS};
+use crate::ipvs::{Daemon, KnownTable, ServiceEntry};
 use crate::net::{Address, GueListener, PolicyRule, RefusingRoute, Route, RouteId, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
@@ -123,6 +123,18 @@ fn daemons(host: &mut Host, scope: &ReadScope) -> Result<BTreeSet<Daemon>> {
     Ok(host.ipvs()?.daemons()?.into_iter().collect())
 }
 
+fn entries_beside(host: &mut Host, known: &KnownTable<'_>) -> Result<Vec<ServiceEntry>> {
+    for _ in 0..LOOKS {
+        let Ok(listing) = host.proc().listing() else {
+            break;
+        };
+        if let Some(entries) = host.ipvs()?.entries_beside(listing, known)? {
+            return Ok(entries);
+        }
+    }
+    host.ipvs()?.entries()
+}
+
 fn ipvs(host: &mut Host, scope: &ReadScope, known: Option<&KnownTable<'_>>) -> Result<IpvsState> {
     if !scope.reads_ipvs() {
         return Ok(IpvsState::Unread);
@@ -131,11 +143,8 @@ fn ipvs(host: &mut Host, scope: &ReadScope, known: Option<&KnownTable<'_>>) -> R
         return Ok(IpvsState::NotLoaded);
     }
     let services = match known {
+        Some(known) => entries_beside(host, known)?,
         None => host.ipvs()?.entries()?,
-        Some(known) => {
-            let listing = host.proc().listing().ok();
-            host.ipvs()?.entries_beside(listing, known)?
-        }
     };
     Ok(IpvsState::Loaded {
         services,
