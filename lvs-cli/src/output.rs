@@ -59,6 +59,21 @@ pub(crate) fn print_while_read(text: &str) -> Result<bool, Problem> {
     }
 }
 
+/// Prints a long result part by part, as [`print`] does: its text is never held as a whole.
+pub(crate) fn print_parts(parts: impl Iterator<Item = String>) -> Result<(), Problem> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let write = || {
+        for part in parts {
+            out.write_all(escape_control(&part).as_bytes())?;
+        }
+        out.flush()
+    };
+    match write() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unprintable(&error)),
+        _ => Ok(()),
+    }
+}
+
 /// Prints one JSON object, whose text is never held as a whole.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
     let mut out = Escaped(BufWriter::new(io::stdout().lock()));

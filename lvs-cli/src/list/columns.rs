@@ -8,7 +8,7 @@ use lvs_core::ipvs::{
 use super::grid::Grid;
 use crate::arguments::View;
 
-const NONE: &str = "no services\n";
+pub(super) const NONE: &str = "no services\n";
 
 /// Holds the columns of a view, and how to fill them.
 struct Columns {
@@ -96,11 +96,8 @@ const fn columns(view: &View) -> Columns {
     }
 }
 
-/// Formats services with the weights and connections of their destinations.
-pub(super) fn overview(services: &[ServiceOverview], width: Option<usize>) -> String {
-    if services.is_empty() {
-        return NONE.to_owned();
-    }
+/// Returns services with the weights and connections of their destinations.
+pub(super) fn overview(services: &[ServiceOverview]) -> Grid {
     let mut grid = Grid::new("", &["FORWARDING", "WEIGHT", "ACTIVE", "INACTIVE"]);
     for entry in services {
         grid.row(entry.service.to_string(), Vec::new());
@@ -113,7 +110,7 @@ pub(super) fn overview(services: &[ServiceOverview], width: Option<usize>) -> St
         "total",
         connections_of(all.map(|found| (found.active, found.inactive))),
     );
-    grid.text(width)
+    grid
 }
 
 fn brief(found: &DestinationOverview) -> Vec<String> {
@@ -281,7 +278,7 @@ mod tests {
 
     fn lines(view: &View) -> Vec<String> {
         let text = match view.is_brief() {
-            true => overview(&[listed().into()], Some(80)),
+            true => overview(&[listed().into()]).text(Some(80)),
             false => services(&[listed()], view, Some(80)),
         };
         text.lines().map(str::to_owned).collect()
@@ -330,7 +327,7 @@ mod tests {
 
     #[test]
     fn ordinary_servers_keep_to_one_line_in_sixty_columns() {
-        let text = overview(&[listed().into()], Some(60));
+        let text = overview(&[listed().into()]).text(Some(60));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[2],

@@ -12,9 +12,9 @@ const INDENT: usize = 4;
 pub(super) struct Grid {
     cells: String,
     /// The length of each cell.
-    lengths: Vec<usize>,
+    lengths: Vec<u32>,
     /// The number of values of each row.
-    rows: Vec<usize>,
+    values: Vec<u32>,
 }
 
 impl Grid {
@@ -22,7 +22,7 @@ impl Grid {
         let mut grid = Self {
             cells: String::new(),
             lengths: Vec::new(),
-            rows: Vec::new(),
+            values: Vec::new(),
         };
         grid.row(
             name,
@@ -34,20 +34,20 @@ impl Grid {
     pub(super) fn row(&mut self, name: impl AsRef<str>, values: Vec<String>) {
         self.cell(name.as_ref());
         values.iter().for_each(|value| self.cell(value));
-        self.rows.push(values.len());
+        self.values.push(length(values.len()));
     }
 
     fn cell(&mut self, text: &str) {
         self.cells.push_str(text);
-        self.lengths.push(text.len());
+        self.lengths.push(length(text.len()));
     }
 
     /// Returns the rows, each as its name and values.
     fn lines(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
         let (mut rest, mut lengths) = (self.cells.as_str(), self.lengths.iter());
-        self.rows.iter().map(move |values| {
-            let mut cells = lengths.by_ref().take(values + 1).map(|length| {
-                let (cell, later) = rest.split_at(*length);
+        self.values.iter().map(move |values| {
+            let mut cells = lengths.by_ref().take(*values as usize + 1).map(|length| {
+                let (cell, later) = rest.split_at(*length as usize);
                 rest = later;
                 cell
             });
@@ -69,6 +69,11 @@ impl Grid {
     }
 }
 
+/// No cell is as long as this, and no row has so many.
+fn length(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 fn is_number(cell: &str) -> bool {
     cell.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -79,29 +84,15 @@ impl Grid {
     /// Nothing is cut off. In a narrow terminal a long name has a line of its own, and if not even the
     /// values fit beside each other, the last ones follow below in every row.
     pub(super) fn text(&self, width: Option<usize>) -> String {
+        self.rows(width).collect()
+    }
+
+    /// Formats the rows one by one: the text of all would be another copy of them.
+    pub(super) fn rows(&self, width: Option<usize>) -> impl Iterator<Item = String> {
         let columns = self.columns();
         let layout = Layout::new(self.longest_name(), &columns, width);
-        let mut text = String::new();
-        for (name, values) in self.lines() {
-            let mut start = name.to_owned();
-            if !values.is_empty() && name.len() > layout.name {
-                push_line(&mut text, &start);
-                start.clear();
-            }
-            start = format!("{start:<indent$}", indent = layout.name);
-            for range in &layout.lines {
-                let line = values
-                    .iter()
-                    .zip(&columns)
-                    .take(range.end)
-                    .skip(range.start)
-                    .map(cell)
-                    .fold(start, |line, cell| line + &cell);
-                push_line(&mut text, &line);
-                start = " ".repeat(INDENT - GAP);
-            }
-        }
-        text
+        self.lines()
+            .map(move |(name, values)| row_text(name, &values, &columns, &layout))
     }
 
     /// Returns the length of the longest name of a row with values.
@@ -141,6 +132,27 @@ impl Layout {
         lines.push(first..columns.len());
         Self { name, lines }
     }
+}
+
+fn row_text(name: &str, values: &[&str], columns: &[(usize, bool)], layout: &Layout) -> String {
+    let (mut text, mut start) = (String::new(), name.to_owned());
+    if !values.is_empty() && name.len() > layout.name {
+        push_line(&mut text, &start);
+        start.clear();
+    }
+    start = format!("{start:<indent$}", indent = layout.name);
+    for range in &layout.lines {
+        let line = values
+            .iter()
+            .zip(columns)
+            .take(range.end)
+            .skip(range.start)
+            .map(cell)
+            .fold(start, |line, cell| line + &cell);
+        push_line(&mut text, &line);
+        start = " ".repeat(INDENT - GAP);
+    }
+    text
 }
 
 fn cell((value, (width, number)): (&&str, &(usize, bool))) -> String {

@@ -11,7 +11,7 @@ use lvs_core::{Error, Host};
 
 use crate::arguments::{ListArguments, View};
 use crate::exit::{Exit, Problem};
-use crate::output::{output_width, print, print_json, warning};
+use crate::output::{output_width, print, print_json, print_parts, warning};
 use report::ListReport;
 
 pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
@@ -19,7 +19,10 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let loaded = is_loaded(&host)?;
     if loaded && !arguments.json && arguments.view.is_brief() {
         let table = overview(&mut host, &is_listed(arguments))?;
-        print(&columns::overview(&table, output_width()))?;
+        match table.as_slice() {
+            [] => print(columns::NONE)?,
+            table => print_parts(columns::overview(table).rows(output_width()))?,
+        }
         return Ok(Exit::Done);
     }
     let mut report = ListReport::new(loaded);
@@ -77,7 +80,7 @@ pub(crate) fn is_loaded(host: &Host) -> Result<bool, Problem> {
 fn services(host: &mut Host) -> Result<Snapshot, Problem> {
     let table = host.ipvs()?.snapshot();
     let mut table = table.or_else(seen)?;
-    table.sort_by_key(|entry| entry.status.service.id);
+    table.sort_unstable_by_key(|entry| entry.status.service.id);
     Ok(table)
 }
 
@@ -92,7 +95,7 @@ fn overview(
         Ok::<_, Error>(seen.into_iter().map(ServiceOverview::from).collect())
     })?;
     table.retain(|entry| is_listed(&entry.service.id));
-    table.sort_by_key(|entry| entry.service.id);
+    table.sort_unstable_by_key(|entry| entry.service.id);
     Ok(table)
 }
 
