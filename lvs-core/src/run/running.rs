@@ -78,8 +78,11 @@ impl Running {
         let (resident, namespace) = runner
             .state
             .reside_alone(runner.cluster.name(), &runner.name)?;
+        let stop = Arc::clone(&runner.handle.stop);
+        let mut session = runner.state.lock_unless("run", stop)?.by_health();
         let seed = seed();
         let clock = Instant::now();
+        // A role that came before the lock counts.
         let node = runner.desired(&runner.cluster)?;
         let mut running = Self {
             host: Host::open()?,
@@ -107,8 +110,6 @@ impl Running {
             namespace,
             runner,
         };
-        let stop = Arc::clone(&running.runner.handle.stop);
-        let mut session = running.runner.state.lock_unless("run", stop)?.by_health();
         let absent = running.absent_virtual_ips()?;
         running.step(Event::Withdrawn(absent), events);
         let plan = running.apply_first(&mut session, events)?;
@@ -360,13 +361,14 @@ impl Running {
                 self.runner.cluster.name()
             ));
         }
+        let stop = Arc::clone(&self.runner.handle.stop);
+        let locked = self.runner.state.lock_unless("run", stop);
+        let mut session = locked.map_err(|error| error.to_string())?.by_health();
+        // A role that came before the lock counts: the other director may be active by now.
         let node = self
             .runner
             .desired(&cluster)
             .map_err(|error| error.to_string())?;
-        let stop = Arc::clone(&self.runner.handle.stop);
-        let locked = self.runner.state.lock_unless("run", stop);
-        let mut session = locked.map_err(|error| error.to_string())?.by_health();
         let old = std::mem::replace(&mut self.node, node);
         self.supervisor.feed();
         match self.apply(&mut session, events) {

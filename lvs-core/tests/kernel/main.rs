@@ -12,6 +12,7 @@ mod ipvs;
 mod judge;
 mod messages;
 mod net;
+mod reload;
 mod rules;
 mod scheduler;
 mod snapshot;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             judge::TESTS,
             messages::TESTS,
             net::TESTS,
+            reload::TESTS,
             rules::TESTS,
             scheduler::TESTS,
             snapshot::TESTS,
