@@ -20,6 +20,13 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
     let target = &arguments.target;
     let (cluster, node) = match file::node_as(target, arguments.role.role) {
         Err(problem) if arguments.releases() => return Err(release_recorded(arguments, problem)),
+        Err(problem) if arguments.role.role == Some(Role::Active) && !arguments.dry_run => {
+            error(
+                "the role is not taken: without a file that can be used this director adds no floating address, and \
+                 nobody serves them where the other one is dead; mend the file, and apply the role again",
+            );
+            return Err(problem);
+        }
         node => node?,
     };
     let mut apply = Apply {

@@ -212,6 +212,8 @@ pub(crate) fn what_is_released_without_the_file_is_recorded() {
     says(&standby, 3, &["only the floating addresses were released"]);
     assert!(!machine.carries("172.16.5.11"));
     assert_eq!(role(&machine), Some(Role::Standby));
+    let again = machine.run(&["apply", "--role", "active"]);
+    says(&again, 1, &["the role is not taken", "unknown key `x`"]);
     fs::write(FILE, TWO).unwrap();
     says(&machine.run(&["apply"]), 0, &["standby director of web"]);
 }
