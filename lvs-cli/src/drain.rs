@@ -142,6 +142,9 @@ fn below_minimum(service: &ServiceReport) -> Option<String> {
             "the fallback cannot serve, so every other real server gets its weight, healthy or not"
         }
         BelowMinimum::ServeAll => "every other real server gets its weight, healthy or not",
+        BelowMinimum::Fallback if service.falls_back_to_down() => {
+            "the fallback gets all new connections, and is down itself"
+        }
         BelowMinimum::Fallback => "the fallback gets all new connections",
         BelowMinimum::Withdraw => {
             "its virtual IP is withdrawn, unless another service on it has its minimum"

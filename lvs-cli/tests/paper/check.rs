@@ -78,7 +78,7 @@ fn a_mistake_is_an_error_with_impact_and_fix() {
     for line in [
         "LVS013 error realserver2 default: its gateway is 192.168.1.254, which is not the director",
         "  impact: clients get answers from an address to which they sent no packet, and drop them",
-        "  fix: ip route replace default via 192.168.1.11",
+        "  fix: ip route replace default via 192.168.1.11  # on realserver2",
     ] {
         assert!(
             said.lines().any(|printed| printed == line),

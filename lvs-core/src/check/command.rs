@@ -1,8 +1,20 @@
-//! Commands of lvsctl that fixes print.
+//! Commands that fixes print.
 
 use std::net::SocketAddr;
 
 use crate::ipvs::{Family, Protocol, ServiceId};
+
+/// The programs whose commands are fixes.
+const PROGRAMS: [&str; 9] = [
+    "chronyc", "chronyd", "ethtool", "ip", "lvsctl", "modprobe", "nft", "sysctl", "tc",
+];
+
+/// Returns whether a line of a fix is a command, not advice or a line of the file. A command after "or" is one, too.
+pub(super) fn is_command(line: &str) -> bool {
+    let line = line.strip_prefix("or ").unwrap_or(line);
+    let program = line.split_once(' ').map(|(program, _)| program);
+    program.is_some_and(|program| PROGRAMS.contains(&program))
+}
 
 /// Returns the command that edits or deletes a destination: `lvsctl destination delete -u VIP:53 -r RIP:53`.
 pub(super) fn destination(verb: &str, service: ServiceId, destination: SocketAddr) -> String {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
+use super::command;
 use super::kind::FindingKind;
 use super::object::FindingObject;
 use super::severity::Severity;
@@ -36,7 +37,7 @@ use crate::text::{escape_control, escape_line};
 /// let finding = &report.findings()[0];
 /// assert_eq!((finding.code, finding.severity), (Code::DR_GATEWAY, Severity::Error));
 /// assert_eq!(finding.seen, "its gateway is 192.168.1.11, the director");
-/// assert!(finding.to_string().contains("\n  fix: ip route replace default via ROUTER"));
+/// assert!(finding.to_string().contains("\n  fix: ip route replace default via ROUTER  # on realserver1\n"));
 /// # }
 /// # Ok::<(), lvs_core::cluster::DocumentErrors>(())
 /// ```
@@ -55,8 +56,9 @@ pub struct Finding {
     pub seen: String,
     /// What the problem does to clients or to the cluster.
     pub impact: String,
-    /// What to do: commands for the node, or lines of the file. A line that begins with "or" is an alternative to
-    /// those before it.
+    /// What to do: commands, lines of the file, or advice. A command is for the examined host, unless it ends in a
+    /// comment that names another one: `ip route replace default via 192.168.1.11  # on realserver1`. A line that
+    /// begins with "or" is an alternative to those before it.
     pub fix: Vec<String>,
 }
 
@@ -98,6 +100,15 @@ impl Finding {
     pub(super) fn fix(mut self, line: impl Into<String>) -> Self {
         self.fix.push(line.into());
         self
+    }
+
+    /// Names this host in every command that names none.
+    pub(super) fn name_host(&mut self, host: &str) {
+        for line in &mut self.fix {
+            if command::is_command(line) && !line.contains("  # ") {
+                *line = format!("{line}  # on {host}");
+            }
+        }
     }
 
     /// Says `run` where its fixes say `apply`: both make the node as the file says, and only one of them probes the

@@ -85,6 +85,12 @@ impl Report {
     /// Makes the report of findings, and of areas that are not sound although a finding of another area covers why.
     pub(super) fn new(scene: &Scene<'_>, found: Vec<Finding>, unsound: BTreeSet<Area>) -> Self {
         let mut findings = without_repetitions(found);
+        for finding in &mut findings {
+            let node = finding.node.clone();
+            if let Some(host) = scene.other_host(node.as_ref()) {
+                finding.name_host(host);
+            }
+        }
         let refuted = refuted(&findings, unsound);
         let causes: Vec<_> = findings
             .iter()

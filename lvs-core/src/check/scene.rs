@@ -71,6 +71,19 @@ impl<'a> Scene<'a> {
             .flat_map(|(node, addresses)| addresses.iter().map(move |address| (node, address)))
     }
 
+    /// Returns the host for which the commands of a finding about a node are, unless it is the examined one: typed
+    /// there, they break what works. What is about no node, but needs a command, is the directors'.
+    pub(super) fn other_host<'n>(&self, node: Option<&'n NodeName>) -> Option<&'n str> {
+        let examined = self.facts.map(|facts| &facts.node);
+        match (node, &self.place) {
+            (Some(_), _) if node == examined => None,
+            (Some(node), _) => Some(node.as_str()),
+            (None, Place::Paper) if self.cluster.is_paired() => Some("each director"),
+            (None, Place::Paper) => Some("the director"),
+            (None, Place::Director(_) | Place::RealServer(_)) => None,
+        }
+    }
+
     /// Returns the scene of a director, if the facts are of this one.
     pub(super) fn director(&self, name: &NodeName) -> Option<&DirectorScene<'a>> {
         match &self.place {

@@ -125,7 +125,7 @@ impl DirectorScene<'_> {
         let seen = format!("{packets_in} packets came in, and none went out");
         (is_masqueraded && has_weight && is_silent).then(|| {
             self.finding(&NO_ANSWERS, traffic.service.service.id, seen)
-                .fix("lvsctl check FILE --node REAL-SERVER, on each real server")
+                .fix("lvsctl check FILE --node REAL-SERVER  # on each real server")
         })
     }
 
@@ -167,7 +167,7 @@ impl DirectorScene<'_> {
                 };
                 Some(
                     self.finding(&NO_ANSWERS, (id, rip), seen)
-                        .fix(format!("lvsctl check FILE --node {server}, on {server}")),
+                        .fix(format!("lvsctl check FILE --node {server}  # on {server}")),
                 )
             })
             .collect()

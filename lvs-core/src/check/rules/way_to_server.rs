@@ -103,7 +103,10 @@ impl DirectorScene<'_> {
         let gateway = path.decision.gateway?;
         let route = path.route.as_ref()?;
         let own = sharing_network(&self.facts.addresses, ip).next()?;
-        if !self.waits_for(ip) {
+        // A route by the real server itself, as lvsctl leaves one for older connections, goes where it should.
+        let is_straight =
+            gateway == ip && path.decision.interface.as_ref() == Some(&own.id.interface);
+        if is_straight || !self.waits_for(ip) {
             return None;
         }
         let seen = format!(

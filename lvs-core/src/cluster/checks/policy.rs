@@ -14,12 +14,12 @@ use super::{Percent, SlowStartTime};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BelowMinimum {
-    /// Every destination gets the weight of the file, as if all were up: the checks may be wrong, and a
-    /// few answers are better than none.
+    /// Every destination that is not drained gets the weight of the file, as if all were up: the checks may be wrong,
+    /// and a few answers are better than none.
     #[default]
     ServeAll,
     /// The fallback gets all new connections. While it is drained, has weight 0, or is down beside a destination that is
-    /// available, every other one serves, as by `ServeAll`.
+    /// available, every other one that is not drained serves, as by `ServeAll`.
     Fallback,
     /// The virtual IP is removed from the director, unless another service on it has its minimum or does not say
     /// so; weights follow health. A director that starts without it adds it once the minimum is known to hold.

@@ -76,7 +76,8 @@ pub struct ServiceTable {
     #[serde(default)]
     pub below_minimum: Option<String>,
     /// A real server that has weight 0 (with on-failure `remove`: is deleted) until fewer than the minimum are healthy;
-    /// absent: none. While it is down or drained itself, every other destination serves then.
+    /// absent: none. While it is drained, has weight 0, or is down beside one that is available, every other destination
+    /// that is not drained serves then.
     #[serde(default)]
     pub fallback: Option<String>,
     /// What happens to a destination that is down: `drain` (default) or `remove`.

@@ -77,6 +77,7 @@ impl Parts {
     ) {
         let names = changed.iter().map(|server| server.first.real_server);
         let places: HashMap<_, _> = names.zip(0..).collect();
+        let is_one = changed.len() == 1;
         let mut left: Vec<_> = changed.iter().map(Some).collect();
         for (steps, is_director) in self.by_time(handover) {
             for step in steps {
@@ -87,8 +88,12 @@ impl Parts {
                         .and_then(|place| left.get_mut(*place..=*place))
                         .unwrap_or_default(),
                 };
+                // A real server has one of these steps: one that is felt no more was felt by a director's.
+                if !is_director && !felt.is_empty() && felt.iter().all(Option::is_none) {
+                    step.why = "ends the outage that the director's step begins";
+                }
                 let felt = felt.iter_mut().filter_map(Option::take);
-                if let Some(outage) = in_one(felt.map(ChangedServer::outage)) {
+                if let Some(outage) = in_one(felt.map(|server| server.outage(is_one))) {
                     step.add_outage(outage);
                 }
             }

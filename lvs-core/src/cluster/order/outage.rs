@@ -205,7 +205,8 @@ pub(super) struct ChangedServer<'a> {
 }
 
 impl ChangedServer<'_> {
-    pub(super) fn outage(&self) -> String {
+    /// Returns what clients feel, and how they feel nothing: only if not all real servers are drained at once.
+    pub(super) fn outage(&self, is_only_one: bool) -> String {
         let MethodChange {
             service,
             real_server,
@@ -216,9 +217,13 @@ impl ChangedServer<'_> {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
+        let smooth = match is_only_one {
+            true => "drain it first",
+            false => "in the file change one real server after the other, each drained first",
+        };
         format!(
             "{service}{others} by {real_server}: connections fail until director and real server have both changed from {from} \
-             to {to} (drain it first)"
+             to {to} ({smooth})"
         )
     }
 }

@@ -430,10 +430,39 @@ fn a_changed_method_is_felt_from_the_first_step_of_either_side() {
             each("apply realserver2", [false, true]),
         ]
     );
-    assert_eq!(
-        outages(&dr.rollout(Some(&nat))),
-        [each("apply director", [true, true])]
+    let steps = dr.rollout(Some(&nat));
+    assert_eq!(outages(&steps), [each("apply director", [true, true])]);
+    let ends: Vec<_> = steps
+        .iter()
+        .filter(|step| step.why == "ends the outage that the director's step begins")
+        .map(|step| step.node.as_str())
+        .collect();
+    assert_eq!(ends, ["realserver1", "realserver2"], "{steps:?}");
+    let of_director = steps.iter().find_map(|step| step.outage.as_deref());
+    let outage = of_director.unwrap();
+    assert!(
+        outage.contains("one real server after the other") && !outage.contains("(drain it first)"),
+        "{outage}"
     );
+}
+
+/// The other real server serves meanwhile.
+#[test]
+fn a_method_of_one_real_server_changes_while_it_is_drained() {
+    let (old, new) = ["nat", "dr"]
+        .map(|method| {
+            let destinations = format!(
+                "scheduler = \"wrr\"\ndestinations = [{{ real-server = \"realserver1\", forwarding = \"{method}\" }}, \
+                 {{ real-server = \"realserver2\" }}]"
+            );
+            DR.replace("scheduler = \"wrr\"", &destinations)
+        })
+        .map(|text| Cluster::from_toml(&text).unwrap())
+        .into();
+    let steps = new.rollout(Some(&old));
+    let mut outages = steps.iter().filter_map(|step| step.outage.as_deref());
+    let outage = outages.next().unwrap();
+    assert!(outage.ends_with("(drain it first)"), "{outage}");
 }
 
 #[test]

@@ -248,6 +248,20 @@ impl ServiceReport {
         weights.max().unwrap_or(Weight::DRAIN) == Weight::DRAIN
     }
 
+    /// Returns whether the fallback gets all new connections although it is down, because no destination is up.
+    #[must_use]
+    pub fn falls_back_to_down(&self) -> bool {
+        let serves = |end: &DestinationReport| {
+            end.desired_weight
+                .is_some_and(|weight| weight > Weight::DRAIN)
+        };
+        self.below_minimum == Some(BelowMinimum::Fallback)
+            && self
+                .destinations
+                .iter()
+                .any(|end| serves(end) && end.health == Some(Health::Down))
+    }
+
     fn of_kernel(service: ServiceId, entry: Option<&ServiceEntryStatus>) -> Self {
         let destinations = entry.map(|entry| entry.destinations.as_slice());
         Self {

@@ -36,6 +36,9 @@ impl DestinationView {
                 format!("{}{}", self.health, WeightReason::limits(share, slow_start))
             }
             WeightReason::Up { .. } => reason.to_string(),
+            WeightReason::Fallback if self.health == Health::Down => {
+                format!("{reason}, and is down itself")
+            }
             // What it asks for is perhaps why the minimum does not hold.
             _ if self.health.is_up() => {
                 format!(
@@ -129,6 +132,16 @@ mod tests {
         };
         let why = format!("{serve_all}: connection refused");
         assert_eq!(dead.why(None), Some(why));
+    }
+
+    #[test]
+    fn a_fallback_that_is_down_says_so() {
+        let reason = WeightReason::Fallback;
+        let down = seen(Health::Down, reason, Some(Failure::Refused));
+        let why = "below the minimum, the fallback gets all new connections, and is down itself: connection refused";
+        assert_eq!(down.why(None).as_deref(), Some(why));
+        let up = seen(Health::Up, reason, None);
+        assert_eq!(up.why(None), Some(reason.to_string()));
     }
 
     #[test]

@@ -91,6 +91,9 @@ impl ClusterStatus {
     fn below(&self, service: &ServiceReport) -> Option<String> {
         match service.below_minimum {
             Some(BelowMinimum::ServeAll) => Some(service.all_serve()),
+            Some(how) if service.falls_back_to_down() => {
+                Some(format!("below: {how}, which is down"))
+            }
             Some(how) if self.keeps_virtual_ip(service) => Some(format!(
                 "below: {how}, but other services keep the virtual IP"
             )),
@@ -261,6 +264,23 @@ mod tests {
             text.contains("below: serve-all, because the fallback cannot serve\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_fallback_that_is_down_is_told_as_down() {
+        let told = |weight: &str| {
+            let text = STATUS.replace("\"withdraw\"", "\"fallback\"").replace(
+                "\"realserver2\", \"desired_weight\": 0",
+                &format!("\"realserver2\", \"desired_weight\": {weight}"),
+            );
+            serde_json::from_str::<Status>(&text)
+                .unwrap()
+                .text(120, false)
+        };
+        let down = told("1");
+        assert!(down.contains("below: fallback, which is down\n"), "{down}");
+        let other = told("0");
+        assert!(other.contains("below: fallback\n"), "{other}");
     }
 
     #[test]

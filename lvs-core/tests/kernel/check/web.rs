@@ -241,6 +241,8 @@ impl Web {
                 .into_iter()
                 .find_map(of_place)
                 .unwrap_or((&here, line));
+            // The comment of one for another host names the node of the finding.
+            let line = line.split("  # ").next().unwrap_or_default();
             for machine in machines {
                 line.split(" && ")
                     .for_each(|command| self.run(machine, command));

@@ -1,11 +1,12 @@
 //! Routes, routing sysctls and source addresses.
 
-use lvs_core::check::{self, Code, Facts};
+use lvs_core::check::{self, Code, Facts, Gather};
+use lvs_core::ipvs::Protocol;
 use lvs_core::net::Route;
 
 use crate::check_machine::facts::{
-    DR, NAT, SIX, TUNNEL, address, cluster, default_route, director, found, reading, server, set,
-    tunnelled,
+    DR, NAT, SIX, TUNNEL, address, cluster, connection, default_route, director, found, reading,
+    server, set, tunnelled,
 };
 
 #[test]
@@ -157,5 +158,38 @@ fn a_full_connection_tracker_is_named() {
         set(&mut facts, "net/netfilter/nf_conntrack_max", most);
         let expected: &[Code] = if full { &[Code::CONNTRACK_FULL] } else { &[] };
         assert_eq!(found(&nat, &facts), expected, "{count} {most}");
+    }
+}
+
+/// lvsctl leaves such a route for older connections where masquerading becomes direct routing.
+#[test]
+fn a_route_to_a_neighbour_by_itself_goes_where_it_should() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    let waiting = |port: u16| {
+        let client = format!("198.51.100.7:{port}");
+        connection(Protocol::TCP, &client, "192.168.1.12:80", "SYN_RECV", 57)
+    };
+    facts.readings[1].at = Gather::PAUSE;
+    facts.readings[1].connections = vec![waiting(1), waiting(2)];
+    for (gateway, interface, code) in [
+        ("192.168.1.12", "eth1", Code::HALF_OPEN),
+        ("192.168.1.12", "eth0", Code::NO_WAY_TO_SERVER),
+        ("192.168.1.13", "eth1", Code::NO_WAY_TO_SERVER),
+    ] {
+        let mut route = Route::via("192.168.1.12/32".parse().unwrap(), gateway.parse().unwrap());
+        route.interface = Some(interface.parse().unwrap());
+        facts.routes.push(route.clone());
+        let path = serde_json::json!([{
+            "query": { "destination": "192.168.1.12", "mark": 0 },
+            "seen": false,
+            "decision": {
+                "verdict": "unicast", "gateway": gateway, "interface": interface, "table": 254
+            },
+            "route": route,
+        }]);
+        facts.paths = serde_json::from_value(path).unwrap();
+        assert_eq!(found(&nat, &facts), [code], "via {gateway} dev {interface}");
+        facts.routes.pop();
     }
 }

@@ -1,6 +1,7 @@
 //! Each mistake, and what looks much like it.
 
-use lvs_core::check::{self, Code};
+use lvs_core::check::{self, Code, Facts};
+use lvs_core::net::Link;
 
 use crate::check_paper::files::{DR, NAT, TUNNEL, cluster, codes};
 
@@ -403,5 +404,56 @@ fn every_finding_says_how_to_fix_it() {
                 "{finding}"
             );
         }
+    }
+}
+
+/// Typed on the director, the bare command for a real server's default route replaces the director's own.
+#[test]
+fn a_command_for_another_host_names_it() {
+    let mut here = Facts::unknown("director".parse().unwrap());
+    here.links = vec![Link::new(1, "lo".parse().unwrap())];
+    let mut named = 0;
+    for case in CASES {
+        let cluster = cluster(case.base, case.mistake);
+        let paper = check::on_paper(&cluster);
+        let director = check::on_node(&cluster, &here);
+        let elsewhere = director
+            .findings()
+            .iter()
+            .filter(|finding| finding.node.as_ref().is_some_and(|node| *node != here.node));
+        for finding in paper.findings().iter().chain(elsewhere) {
+            for line in &finding.fix {
+                let is_command = ["ip ", "sysctl ", "lvsctl ", "modprobe "]
+                    .iter()
+                    .any(|program| line.starts_with(program));
+                assert!(!is_command || line.contains("  # on "), "{finding}");
+                named += usize::from(is_command);
+            }
+        }
+    }
+    assert!(named > 5, "{named} commands");
+}
+
+#[test]
+fn a_command_for_the_examined_host_is_bare() {
+    let wrong = cluster(
+        NAT,
+        &[(
+            "192.168.1.12/24\" }]",
+            "192.168.1.12/24\" }]\ngateway = \"192.168.1.254\"",
+        )],
+    );
+    for (node, line) in [
+        ("realserver1", "ip route replace default via 192.168.1.11"),
+        (
+            "director",
+            "ip route replace default via 192.168.1.11  # on realserver1",
+        ),
+    ] {
+        let facts = Facts::unknown(node.parse().unwrap());
+        let report = check::on_node(&wrong, &facts);
+        let mut findings = report.findings().iter();
+        let gateway = findings.find(|finding| finding.code == Code::NAT_GATEWAY);
+        assert_eq!(gateway.unwrap().fix[0], line);
     }
 }
