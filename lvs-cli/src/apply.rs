@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         Err(problem) if arguments.role.role == Some(Role::Active) && !arguments.dry_run => {
             error(
                 "the role is not taken: without a file that can be used this director adds no floating address, and \
-                 nobody serves them where the other one is dead; mend the file, and apply the role again",
+                 no director serves them if the other one is dead; mend the file, and apply the role again",
             );
             return Err(problem);
         }

@@ -143,7 +143,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    fn steps(&self) -> impl Iterator<Item = &Step> {
+    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
@@ -161,7 +161,11 @@ impl<'a> Draft<'a> {
             "ip_vs is not loaded yet: the first step that needs it makes the kernel load it"
                 .to_owned()
         });
-        loading.into_iter().chain(self.route_notes()).collect()
+        loading
+            .into_iter()
+            .chain(self.route_notes())
+            .chain(self.unrouted_note())
+            .collect()
     }
 
     pub(super) fn route_notes(&self) -> impl Iterator<Item = String> {

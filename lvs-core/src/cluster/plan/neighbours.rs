@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::Planner;
+use super::draft::Draft;
 use super::routes::Choice;
 use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{DesiredService, DesiredState, Observed};
@@ -93,6 +94,26 @@ fn neighbour_route(ip: IpAddr, interface: IfName, seen: &Observed) -> Option<Ste
     Choice::of(&route, seen.route(&route.id)).step(WHY)
 }
 
+impl Draft<'_> {
+    /// Returns a note if destinations are directly routed no longer: a packet of another method takes the next hop from
+    /// the packets of connections that were made before.
+    pub(super) fn unrouted_note(&self) -> Option<String> {
+        let ips: BTreeSet<_> = self
+            .steps()
+            .filter_map(|step| step.change.unrouted())
+            .collect();
+        let (first, more) = (ips.first()?, ips.len() - 1);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "the method changes: established connections to {first}{more} may end as soon as clients come by the new \
+             one; drain before where they matter"
+        ))
+    }
+}
+
 impl Observed {
     /// Returns the routes to destinations that become directly routed again by steps that restore them.
     pub(super) fn restored_neighbours<'a>(
@@ -159,6 +180,21 @@ impl Change<Object> {
     fn newly_routed(&self) -> Option<IpAddr> {
         match self {
             Self::Edit(edit) if edit.before.is_routed_otherwise() => self.directly_routed(),
+            _ => None,
+        }
+    }
+
+    /// Returns the address to which a destination is routed directly until this change.
+    fn unrouted(&self) -> Option<IpAddr> {
+        match self {
+            Self::Edit(edit) if edit.after.is_routed_otherwise() => match &edit.before {
+                Object::Destination(bound)
+                    if bound.destination.forwarding == Forwarding::DirectRouting =>
+                {
+                    Some(bound.destination.id.address)
+                }
+                _ => None,
+            },
             _ => None,
         }
     }
