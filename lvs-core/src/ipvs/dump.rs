@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DestinationId, DestinationStatus, Service, ServiceEntryStatus, ServiceId, ServiceOverview,
-    ServiceStatus, Snapshot,
+    DestinationId, DestinationStatus, Service, ServiceEntryStatus, ServiceId, ServiceStatus,
+    Snapshot,
 };
 
 /// Is implemented by entries that dumps are compared by: an entry may change while it is read, but it
@@ -28,14 +28,6 @@ impl Identified for Service {
 
     fn id(&self) -> ServiceId {
         self.id
-    }
-}
-
-impl Identified for ServiceOverview {
-    type Id = ServiceId;
-
-    fn id(&self) -> ServiceId {
-        self.service.id
     }
 }
 

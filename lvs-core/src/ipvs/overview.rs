@@ -9,9 +9,10 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::dump::Dump;
+use super::dump::{Dump, Identified};
 use super::{
-    DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntryStatus, Weight,
+    DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntryStatus, ServiceId,
+    Weight,
 };
 use crate::error::Result;
 use crate::proc::{ListedDestination, ListedForwarding, ListedId, ListedService, Proc};
@@ -62,6 +63,14 @@ impl Ipvs {
             }
         }
         Ok(Some(overview))
+    }
+}
+
+impl Identified for ServiceOverview {
+    type Id = ServiceId;
+
+    fn id(&self) -> ServiceId {
+        self.service.id
     }
 }
 
