@@ -154,7 +154,7 @@ macro_rules! test {
 /// Runs the tests of all modules, each of them made by [`tests!`](crate::tests!); is the `main` of an
 /// integration test with `harness = false`.
 ///
-/// Guests mostly wait, for clients, links and locks: ten of them share a processor unless `--test-threads` is
+/// Guests mostly wait, for clients, links and locks: eight of them share a processor unless `--test-threads` is
 /// given.
 #[must_use]
 pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
@@ -194,7 +194,7 @@ fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
 /// Returns how many guests run at a time.
 pub(crate) fn guests() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors.saturating_mul(10).min(MOST_GUESTS)
+    processors.saturating_mul(8).min(MOST_GUESTS)
 }
 
 /// Runs a test when no other one runs alone, or alone.

@@ -15,6 +15,9 @@ use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Cluster, Host, IfName, Netns};
 use lvs_lab::{Lab, http, run_tool};
 
+/// How often a check is made again until it has seen what it should: beside many other guests clients ask slowly.
+const TRIES: usize = 15;
+
 /// Clients that keep asking while a machine is checked.
 const CLIENTS: usize = 8;
 /// Between two questions of one of them: other guests want the processor, too.
@@ -147,7 +150,7 @@ impl Web {
         let is_found =
             |report: &Report| findings(report).iter().any(|finding| finding.code == code);
         let mut report = self.check(node);
-        for _ in 0..5 {
+        for _ in 0..TRIES {
             if is_found(&report) {
                 break;
             }
@@ -165,7 +168,7 @@ impl Web {
                     .any(|area| matches!(area.examined, Examined::Not(NotExamined::Undecided(_))))
         };
         let mut report = self.check(node);
-        for _ in 0..5 {
+        for _ in 0..TRIES {
             if is_sound(&report) {
                 break;
             }
