@@ -59,7 +59,7 @@ pub(crate) fn print_while_read(text: &str) -> Result<bool, Problem> {
     }
 }
 
-/// Prints a long result part by part, as [`print`] does: its text is never held as a whole.
+/// Prints a long result part by part, as `print` does: its text is never held as a whole.
 pub(crate) fn print_parts(parts: impl Iterator<Item = String>) -> Result<(), Problem> {
     let mut out = BufWriter::new(io::stdout().lock());
     let write = || {
