@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
     let target = &arguments.target;
     let (cluster, node) = match file::node_as(target, arguments.role.role) {
         Err(problem) if arguments.releases() => return Err(release_recorded(arguments, problem)),
-        Err(problem) if arguments.takes_over() && problem.exit != Exit::Usage => {
+        Err(problem) if arguments.becomes_active() && problem.exit != Exit::Usage => {
             error(
                 "the role is not taken: without a file that can be used this director adds no floating address, and \
                  no director serves them if the other one is dead; mend the file, and apply the role again",
@@ -50,7 +50,7 @@ impl ApplyArguments {
     }
 
     /// Returns whether this director is to carry the floating addresses.
-    fn takes_over(&self) -> bool {
+    fn becomes_active(&self) -> bool {
         self.role.role == Some(Role::Active) && !self.dry_run
     }
 

@@ -68,10 +68,7 @@ pub(crate) fn print_parts(parts: impl Iterator<Item = String>) -> Result<(), Pro
         }
         out.flush()
     };
-    match write() {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unprintable(&error)),
-        _ => Ok(()),
-    }
+    unless_closed(write())
 }
 
 /// Prints one JSON object, whose text is never held as a whole.
@@ -81,6 +78,11 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
         .map_err(io::Error::from)
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush());
+    unless_closed(written)
+}
+
+/// Returns the problem of an output; that its reader closed it early is none.
+fn unless_closed(written: io::Result<()>) -> Result<(), Problem> {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unprintable(&error)),
         _ => Ok(()),

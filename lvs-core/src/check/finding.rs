@@ -105,8 +105,9 @@ impl Finding {
     /// Names this host in every command that names none.
     pub(super) fn name_host(&mut self, host: &str) {
         for line in &mut self.fix {
-            if command::is_command(line) && !line.contains("  # ") {
-                *line = format!("{line}  # on {host}");
+            if command::is_command(line) && !line.contains("  # on ") {
+                let separator = if line.contains("  # ") { ", " } else { "  # " };
+                *line = format!("{line}{separator}on {host}");
             }
         }
     }

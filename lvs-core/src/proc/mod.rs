@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn services_are_visited_as_they_are_listed() {
+        let text = listing::CAPTURE_6_1;
+        let listed = read_listing(text.as_bytes()).unwrap().services;
+        for most in 0..=listed.len() {
+            let mut visited = Vec::new();
+            let end = while_listed(text.as_bytes(), |service| {
+                visited.push(service);
+                match visited.len() > most {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            });
+            assert_eq!(end.unwrap().is_break(), most < listed.len());
+            assert_eq!(visited, listed[..listed.len().min(most + 1)]);
+        }
+        let none = while_listed(&b""[..], |_| ControlFlow::Break(()));
+        assert!(none.unwrap().is_continue());
+    }
+
+    #[test]
     fn connections_are_visited_until_it_breaks() {
         let root = tempfile::tempdir().unwrap();
         let line = "TCP 0A000001 CF66 0A000001 0050 0A000102 0050 SYN_RECV         59\n";

@@ -191,6 +191,11 @@ fn an_apply_sends_what_changes_in_few_sends_and_lists_no_destinations_that_it_ma
         assert_eq!(Counts { sends: 0, ..cold }, expected);
         assert!(sends < 10, "{sends} sends");
 
+        // The kernel lists the services by netlink and by `/proc` in one order.
+        let overview = host.overview()?;
+        assert_eq!(overview.len(), services as usize);
+        assert_eq!(monitor.counts(), Counts::default());
+
         // What another program may have changed, `/proc` does not show.
         assert_eq!(apply(&node, &state, host), 0);
         let again = monitor.counts();

@@ -173,6 +173,18 @@ impl Object {
         matches!(self, Self::Destination(bound)
             if bound.destination.forwarding != Forwarding::DirectRouting)
     }
+
+    /// Returns the address of a destination that is directly routed.
+    fn directly_routed(&self) -> Option<IpAddr> {
+        match self {
+            Self::Destination(bound)
+                if bound.destination.forwarding == Forwarding::DirectRouting =>
+            {
+                Some(bound.destination.id.address)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Change<Object> {
@@ -187,28 +199,14 @@ impl Change<Object> {
     /// Returns the address to which a destination is routed directly until this change.
     fn unrouted(&self) -> Option<IpAddr> {
         match self {
-            Self::Edit(edit) if edit.after.is_routed_otherwise() => match &edit.before {
-                Object::Destination(bound)
-                    if bound.destination.forwarding == Forwarding::DirectRouting =>
-                {
-                    Some(bound.destination.id.address)
-                }
-                _ => None,
-            },
+            Self::Edit(edit) if edit.after.is_routed_otherwise() => edit.before.directly_routed(),
             _ => None,
         }
     }
 
     /// Returns the address to which a destination of this change is routed directly.
     fn directly_routed(&self) -> Option<IpAddr> {
-        match self.after()? {
-            Object::Destination(bound)
-                if bound.destination.forwarding == Forwarding::DirectRouting =>
-            {
-                Some(bound.destination.id.address)
-            }
-            _ => None,
-        }
+        self.after()?.directly_routed()
     }
 }
 

@@ -14,8 +14,9 @@ impl Status {
     pub fn text(&self, width: usize, is_coloured: bool) -> String {
         let page = Page { width, is_coloured };
         let elsewhere = self.elsewhere.iter().map(|controller| {
-            let line =
-                format!("with another state directory, which --state names: {controller} runs");
+            let line = format!(
+                "{controller} runs here with another state directory: name that one with --state"
+            );
             page.wrapped(&line, 0).join("\n") + "\n"
         });
         let texts: Vec<_> = self

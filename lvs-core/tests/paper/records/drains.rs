@@ -267,8 +267,19 @@ fn a_drain_without_a_destination_is_noted() {
                     `lvsctl undrain 192.168.1.12` ends that\n";
         assert_eq!(plan.to_string().contains(note), is_noted, "{plan}");
     }
-    let (record, _) = applied(&node(&other, "director"), &record, &after);
+    let (record, after) = applied(&node(&other, "director"), &record, &after);
     assert_eq!(record.drains().len(), 1);
+    let (ended, restored) = record
+        .without_drains(&["192.168.1.12".parse().unwrap()])
+        .unwrap();
+    assert!(restored.is_empty() && ended.drains().is_empty());
+    let plan = Plan::with_record(
+        &node(&other, "director"),
+        &after,
+        &ended,
+        PlanOptions::default(),
+    );
+    assert!(!plan.to_string().contains("stays drained"), "{plan}");
 
     let cluster = Cluster::from_toml(TWO).unwrap();
     let standby = cluster.node_as("lb1", Role::Standby).unwrap();
